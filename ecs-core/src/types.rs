@@ -1,7 +1,6 @@
 //! Types of ports: `bool int float text bytes json<Schema> enum<…> list<T> artifact<media-type> any`, unions `A|B`,
 //! and `T?` for a value that may be absent.
 
-
 /// The type of a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PortType {

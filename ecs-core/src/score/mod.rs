@@ -1,2 +1,1 @@
 //! (in the making)
-
