@@ -1,5 +1,6 @@
 //! The melody: what a person writes, as a model, and the text format it is written in.
 
+pub mod check;
 pub mod diagnostics;
 pub mod json;
 pub mod model;
