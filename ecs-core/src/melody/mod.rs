@@ -12,6 +12,7 @@ pub mod sources;
 mod units;
 mod words;
 
+pub use check::{Checked, CheckedMelody, CheckedNode, check};
 pub use diagnostics::{Diagnostic, Severity};
 pub use json::{from_json, to_json};
 pub use model::{Melody, Span, Spanned};
