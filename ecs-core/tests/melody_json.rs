@@ -45,7 +45,7 @@ fn equal_melodies_have_equal_json() {
         "format = 1\nname = \"a\"\n[node.x]\nuses = [\"builtin:text@*\"]\nlimits = { timeout = \"90s\", mem = \"1024MiB\" }\nin.a = { from = \"y.out\", kind = \"hard\" }\n[node.y]\nuses = \"builtin:text\"\n",
     );
     let two = read_toml(
-        "name = \"a\"\nformat = 1\nnode.y.uses = \"builtin:text\"\n[node.x]\nin = { a = \"y.out\" }\nlimits = { mem = \"1GiB\", timeout = \"1m30s\" }\nuses = \"builtin:text\"\non_error = \"halt\"\n",
+        "name = \"a\"\nformat = 1\nnode.y.uses = \"builtin:text\"\n[node.x]\nin = { a = \"y.out\" }\nlimits = { mem = \"1GiB\", timeout = \"1m30s\" }\nuses = \"builtin:text\"\n",
     );
     assert_eq!(to_json(&one).to_string(), to_json(&two).to_string());
 }

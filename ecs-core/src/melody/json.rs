@@ -6,7 +6,7 @@
 use super::diagnostics::Diagnostic;
 use super::model::{
     ApproveElse, Backoff, Binding, Candidate, EdgeKind, InputDecl, Join, JoinKind, Limits, LoopDecl, MapDecl, Melody,
-    Need, Node, OnError, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
+    Need, Node, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
 };
 use super::parse::{FORMAT, Parsed, RETRY_BASE, parse_json};
 use super::units::{duration_text, size_text};
@@ -113,13 +113,11 @@ fn node(node: &Node) -> Json {
     if !node.needs.is_empty() {
         object.put("needs", node.needs.iter().map(need).collect::<Vec<_>>());
     }
-    object.put_some("if", node.condition.as_ref().map(|condition| condition.value.text.as_str()));
+    object.put_some("if", node.condition.as_ref().map(|condition| condition.value.text()));
     object.put_some("map", node.map.as_ref().map(map));
     object.put_some("loop", node.repeat.as_ref().map(repeat));
     object.put_some("retry", node.retry.as_ref().map(retry));
-    if node.on_error != OnError::default() {
-        object.put("on_error", node.on_error.word());
-    }
+    object.put_some("on_error", node.on_error.word());
     object.put_some("reconstruct", node.reconstruct.as_ref().map(side_call));
     object.put_some("undo", node.undo.as_ref().map(side_call));
     if let Some(approve) = &node.approve {
@@ -151,7 +149,7 @@ fn source(source: &Source) -> Json {
     match source {
         Source::Ref(reference) => reference_json(reference),
         Source::Literal(value) => json!({ "value": value.to_json() }),
-        Source::Expr(expr) => json!({ "expr": expr.text }),
+        Source::Expr(expr) => json!({ "expr": expr.text() }),
         Source::Join(join) => join_json(join),
     }
 }
@@ -210,7 +208,7 @@ fn repeat(repeat: &LoopDecl) -> Json {
         "carry",
         carry.map(|(output, input)| (output.value.clone(), Json::from(input.value.as_str()))).collect(),
     );
-    object.put_some("until", repeat.until.as_ref().map(|until| until.value.text.as_str()));
+    object.put_some("until", repeat.until.as_ref().map(|until| until.value.text()));
     object.put("max", repeat.max);
     Json::Object(object.0)
 }
