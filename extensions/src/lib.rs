@@ -9,4 +9,5 @@
 //! `symphony_ecs_core::ports`.
 
 pub mod bus;
+pub mod manifest;
 pub mod sdk;

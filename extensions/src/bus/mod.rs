@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod frame;
 pub mod message;
+pub mod size;
 pub mod wire;
 
 /// Name of the environment variable that holds the number of the bus's file descriptor.
