@@ -9,5 +9,6 @@
 //! `symphony_ecs_core::ports`.
 
 pub mod bus;
+pub mod host;
 pub mod manifest;
 pub mod sdk;
