@@ -17,6 +17,8 @@ mod ending;
 mod frames;
 mod guard;
 mod launch;
+mod life;
+mod pipes;
 mod process;
 mod python;
 mod registry;
@@ -250,7 +252,7 @@ impl ExtensionPort for Host {
         if alive >= most || !self.make_room() {
             return Err(Busy(Box::new(job.request)));
         }
-        match process::start(&self.stage, manifest, job) {
+        match life::start(&self.stage, manifest, job) {
             Ok((worker, thread)) => {
                 self.pools.entry(key).or_default().push(Process { worker, thread: Some(thread) });
                 Ok(())

@@ -1,10 +1,9 @@
-//! One player's process: a thread that starts it, shakes hands, reads what it sends, keeps its clock and buries it.
+//! One player's process, as its thread sees it: orders, clocks, sending, sleeping, receiving, over and over.
 
 use super::Stage;
-use super::ending::{Tail, describe};
+use super::pipes::Pipes;
 use super::reports::Reports;
-use super::request::{Job, Packet, prepare};
-use super::spawn::spawn;
+use super::request::{Packet, prepare};
 use super::worker::{Active, Phase, Stopping, Worker};
 use crate::bus::codec::Codec;
 use crate::bus::frame::{FrameReader, FrameType, MAX_HELLO, MAX_PAYLOAD};
@@ -12,28 +11,23 @@ use crate::bus::message::{Cancel, HelloAck, Nothing};
 use crate::bus::wire::{self, Wait};
 use crate::manifest::Manifest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
+use std::process::Child;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, CallWhat, Usage};
 
 /// A call that was asked to stop may take this long.
 const GRACE: Duration = Duration::from_millis(500);
-/// A process that was told to go may take this long.
-const FAREWELL: Duration = Duration::from_millis(300);
 /// Frames and lines of one window before the player has to wait for the next.
 const FLOOD: u32 = 500;
 /// Length of that window.
 const WINDOW: Duration = Duration::from_millis(50);
-/// Longest line of output that is kept whole.
-const LINE: usize = 8 << 10;
 
 /// Why a process comes to its end.
 pub(super) enum End {
@@ -55,13 +49,10 @@ pub(super) struct Process {
     pub manifest: Arc<Manifest>,
     pub worker: Arc<Worker>,
     pub reports: Reports,
-    child: Child,
-    pid: Pid,
-    pidfd: OwnedFd,
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
-    lines: [Vec<u8>; 2],
-    tail: Tail,
+    pub child: Child,
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+    pub pipes: Pipes,
     reader: FrameReader,
     pub fds: VecDeque<OwnedFd>,
     outgoing: VecDeque<(Packet, usize)>,
@@ -71,120 +62,37 @@ pub(super) struct Process {
     /// The process plays no further call after this one.
     pub single: bool,
     window: (Instant, u32),
-    paused_until: Option<Instant>,
-}
-
-/// Starts a process for a first call. On an error the call comes back.
-#[allow(clippy::type_complexity)] // Said in the line above.
-pub(super) fn start(
-    stage: &Arc<Stage>,
-    manifest: Arc<Manifest>,
-    job: Box<Job>,
-) -> Result<(Arc<Worker>, JoinHandle<()>), (Option<Box<Job>>, io::Error)> {
-    use rustix::event::{EventfdFlags, eventfd};
-    let pair = wire::pair();
-    let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-    let (ours, theirs, wake) = match (pair, wake) {
-        (Ok((ours, theirs)), Ok(wake)) => (ours, theirs, wake),
-        (Err(error), _) => return Err((Some(job), error)),
-        (_, Err(error)) => return Err((Some(job), error.into())),
-    };
-    let worker = Arc::new(Worker::new(ours, wake, manifest.runtime.codec, stage.working_dir.clone(), job));
-    let (stage, shared) = (Arc::clone(stage), Arc::clone(&worker));
-    let thread = std::thread::Builder::new().name(format!("player {}", manifest.id)).stack_size(1 << 20);
-    let thread = thread.spawn(move || live(&stage, manifest, shared, theirs));
-    match thread {
-        Ok(thread) => Ok((worker, thread)),
-        Err(error) => Err((worker.state().next.take(), error)),
-    }
-}
-
-/// The thread: birth, life and end of one process.
-fn live(stage: &Arc<Stage>, manifest: Arc<Manifest>, worker: Arc<Worker>, bus: OwnedFd) {
-    let limits = worker.state().next.as_ref().map(|job| (job.request.mem, job.request.cpu));
-    let (mem, cpu) = limits.unwrap_or_default();
-    let started = spawn(stage, &manifest, bus, mem, cpu).and_then(|mut child| {
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default()).ok_or(io::ErrorKind::NotFound)?;
-        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
-        match pidfd {
-            Ok(pidfd) => Ok((child, pid, pidfd)),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error.into())
-            }
-        }
-    });
-    let now = Instant::now();
-    let mut reports = Reports::new(stage.events.clone(), now);
-    let (mut child, pid, pidfd) = match started {
-        Ok(started) => started,
-        Err(error) => {
-            let message = format!("cannot start {}: {error}", manifest.player());
-            bury(&worker, &mut reports, ErrorClass::Crash, &message);
-            return;
-        }
-    };
-    stage.guard.watch(child.id());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    for pipe in [stdout.as_ref().map(AsFd::as_fd), stderr.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
-        let _ = rustix::io::ioctl_fionbio(pipe, true);
-    }
-    let hello_by = now + manifest.runtime.startup;
-    let mut process = Process {
-        stage: Arc::clone(stage),
-        manifest,
-        worker,
-        reports,
-        child,
-        pid,
-        pidfd,
-        stdout,
-        stderr,
-        lines: Default::default(),
-        tail: Tail::default(),
-        reader: FrameReader::new(MAX_HELLO),
-        fds: VecDeque::new(),
-        outgoing: VecDeque::new(),
-        hello_by: Some(hello_by),
-        idle_since: now,
-        // Processor time adds up, so a process with a limit plays one call.
-        single: cpu.is_some(),
-        window: (now, 0),
-        paused_until: None,
-    };
-    let end = loop {
-        if let Err(end) = process.turn() {
-            break end;
-        }
-    };
-    process.finish(end);
-}
-
-/// Marks a process dead and fails what it had to do.
-fn bury(worker: &Worker, reports: &mut Reports, class: ErrorClass, message: &str) {
-    let (active, next) = {
-        let mut state = worker.state();
-        state.phase = Phase::Dead;
-        (state.active.take(), state.next.take())
-    };
-    let stopping = active.as_ref().and_then(|active| active.stopping.as_ref());
-    let (class, message) = match stopping {
-        Some(stopping) => (stopping.class, stopping.message.clone()),
-        None => (class, message.to_owned()),
-    };
-    let failure = CallFailure { class, message, retry_after: None, usage: Usage::default() };
-    let calls = active.map(|active| (active.id, active.secrets));
-    let calls = calls.into_iter().chain(next.map(|job| (job.request.id, job.secrets)));
-    for (id, secrets) in calls {
-        reports.begin(id, secrets);
-        reports.end(id, CallWhat::Failed(failure.clone()), || worker.stopped());
-    }
+    pub paused_until: Option<Instant>,
 }
 
 impl Process {
-    /// One turn of the thread: orders, clocks, sending, sleeping, receiving.
-    fn turn(&mut self) -> Result<(), End> {
+    /// A process that was just started and has not said HELLO.
+    pub fn new(stage: &Arc<Stage>, manifest: Arc<Manifest>, worker: Arc<Worker>, born: Born, reports: Reports) -> Self {
+        let now = Instant::now();
+        let Born { child, pid, pidfd, pipes, single } = born;
+        let hello_by = Some(now + manifest.runtime.startup);
+        Self {
+            stage: Arc::clone(stage),
+            manifest,
+            worker,
+            reports,
+            child,
+            pid,
+            pidfd,
+            pipes,
+            reader: FrameReader::new(MAX_HELLO),
+            fds: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            hello_by,
+            idle_since: now,
+            single,
+            window: (now, 0),
+            paused_until: None,
+        }
+    }
+
+    /// One turn of the thread.
+    pub fn turn(&mut self) -> Result<(), End> {
         let now = Instant::now();
         self.take_orders(now)?;
         self.check_clocks(now)?;
@@ -303,7 +211,7 @@ impl Process {
     }
 
     /// Writes what the socket takes.
-    fn send(&mut self) -> Result<(), End> {
+    pub fn send(&mut self) -> Result<(), End> {
         while let Some((packet, sent)) = self.outgoing.front_mut() {
             let fds: Vec<_> = packet.files.iter().map(AsFd::as_fd).collect();
             let rest = packet.bytes.get(*sent..).unwrap_or_default();
@@ -354,7 +262,6 @@ impl Process {
         if !self.outgoing.is_empty() {
             wanted |= PollFlags::OUT;
         }
-        let pipes = [self.stdout.as_ref().map(AsFd::as_fd), self.stderr.as_ref().map(AsFd::as_fd)];
         let mut fds = Vec::with_capacity(5);
         fds.push(PollFd::new(&self.worker.wake, PollFlags::IN));
         fds.push(PollFd::new(&self.pidfd, PollFlags::IN));
@@ -364,7 +271,7 @@ impl Process {
         }
         let first_pipe = fds.len();
         if listening {
-            fds.extend(pipes.into_iter().flatten().map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
+            fds.extend(self.pipes.open().map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
         }
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -383,7 +290,7 @@ impl Process {
     }
 
     /// Reads what is on the socket and handles the frames.
-    fn receive(&mut self, now: Instant) -> Result<(), End> {
+    pub fn receive(&mut self, now: Instant) -> Result<(), End> {
         const MAX_FDS: usize = 64;
         loop {
             match wire::receive(&self.worker.socket, &mut self.reader, &mut self.fds, MAX_FDS, Wait::No) {
@@ -422,6 +329,13 @@ impl Process {
         }
     }
 
+    /// Reads the player's standard output and error.
+    pub fn read_pipes(&mut self, now: Instant) {
+        for _ in 0..self.pipes.read(&mut self.reports, now) {
+            self.count(now);
+        }
+    }
+
     /// The handshake is done.
     pub fn welcome(&mut self) -> Result<(), End> {
         self.hello_by = None;
@@ -447,103 +361,16 @@ impl Process {
     pub fn pong(&mut self) -> Result<(), End> {
         self.queue(FrameType::Pong, &Nothing {})
     }
+}
 
-    /// Standard output and error become log lines; the last of them are kept for a crash.
-    fn read_pipes(&mut self, now: Instant) {
-        let mut buffer = [0u8; 4096];
-        for (place, level) in [(0, "info"), (1, "warn")] {
-            let read = match (place, &mut self.stdout, &mut self.stderr) {
-                (0, Some(pipe), _) => pipe.read(&mut buffer),
-                (1, _, Some(pipe)) => pipe.read(&mut buffer),
-                _ => continue,
-            };
-            let bytes = match read {
-                Ok(0) => &[],
-                Ok(count) => buffer.get(..count).unwrap_or_default(),
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                    continue;
-                }
-                Err(_) => &[],
-            };
-            self.tail.push(bytes);
-            let Some(mut held) = self.lines.get_mut(place).map(std::mem::take) else { continue };
-            held.extend_from_slice(bytes);
-            let closed = bytes.is_empty();
-            while let Some(end) = held
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .or_else(|| (held.len() >= LINE || (closed && !held.is_empty())).then(|| held.len() - 1))
-            {
-                let line: Vec<u8> = held.drain(..=end).collect();
-                let text = String::from_utf8_lossy(&line);
-                self.reports.log(level, text.trim_end_matches(['\n', '\r']), now);
-                self.count(now);
-            }
-            if let Some(lines) = self.lines.get_mut(place) {
-                *lines = held;
-            }
-            if closed && place == 0 {
-                self.stdout = None;
-            } else if closed {
-                self.stderr = None;
-            }
-        }
-    }
-
-    /// Ends the process and everything it started, then fails what was left to do.
-    fn finish(mut self, end: End) {
-        self.worker.state().phase = Phase::Ending;
-        let patience = match end {
-            End::Retired => {
-                let _ = self.queue(FrameType::Goaway, &Nothing {});
-                let _ = self.send();
-                let _ = rustix::net::shutdown(&self.worker.socket, rustix::net::Shutdown::Write);
-                FAREWELL
-            }
-            // Its status is worth a moment: the socket may close before it is there.
-            End::Gone => FAREWELL,
-            _ => Duration::ZERO,
-        };
-        let status = self.reap(patience);
-        let now = Instant::now();
-        if matches!(end, End::Gone) && self.paused_until.is_none() {
-            // What it said before it died still counts.
-            for _ in 0..64 {
-                if self.receive(now).is_err() {
-                    break;
-                }
-            }
-        }
-        for _ in 0..16 {
-            self.read_pipes(now);
-        }
-        let player = self.manifest.player();
-        let (class, what) = match end {
-            End::Broken(message) => (ErrorClass::Crash, message),
-            End::Killed => (ErrorClass::Cancelled, "cancelled".to_owned()),
-            End::Stopped => (ErrorClass::Cancelled, "the host is shut down".to_owned()),
-            End::Gone if self.hello_by.is_some() => {
-                let (class, how) = describe(status);
-                (class, how.replace("in the middle of a call", "before it said HELLO"))
-            }
-            End::Gone | End::Retired => describe(status),
-        };
-        let message = format!("{player} {what}{}", self.tail.words());
-        bury(&self.worker, &mut self.reports, class, &message);
-    }
-
-    /// Waits a little, kills the group, and collects the process. The group is killed before the process is
-    /// collected, so its number cannot mean anybody else's.
-    fn reap(&mut self, patience: Duration) -> Option<ExitStatus> {
-        if !patience.is_zero() {
-            let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(patience.subsec_nanos()) };
-            let _ = poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timeout));
-        }
-        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-        let status = self.child.wait().ok();
-        self.stage.guard.forget(self.child.id());
-        status
-    }
+/// A process that was just started.
+pub(super) struct Born {
+    pub child: Child,
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+    pub pipes: Pipes,
+    /// It plays one call only.
+    pub single: bool,
 }
 
 /// What [`Process::sleep`] was woken by.

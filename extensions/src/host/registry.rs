@@ -274,3 +274,7 @@ impl Catalog for Registry {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

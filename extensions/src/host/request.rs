@@ -34,7 +34,8 @@ pub(crate) struct Job {
 
 impl Job {
     /// Puts the secrets in. When one is unknown the request comes back with what is missing.
-    pub fn new(request: CallRequest, source: &dyn Secrets) -> Result<Self, Box<(CallRequest, String)>> {
+    pub fn new(mut request: CallRequest, source: &dyn Secrets) -> Result<Self, Box<(CallRequest, String)>> {
+        request.timeout = request.timeout.or(request.operation.timeout);
         let mut secrets = Vec::new();
         let mut settings = Vec::with_capacity(request.settings.len());
         for (name, setting) in &request.settings {

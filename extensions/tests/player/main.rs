@@ -132,10 +132,10 @@ impl Player for TestPlayer {
             }
             "orphan" => {
                 // A grandchild that outlives everybody, unless its group is killed.
-                let child = std::process::Command::new("sleep").arg("3600").spawn().expect("sleep");
+                let mut child = std::process::Command::new("sleep").arg("3600").spawn().expect("sleep");
                 report.progress(None, &format!("grandchild {}", child.id()));
-                sleep_forever();
-                unreachable!()
+                child.wait().expect("it sleeps for an hour");
+                Ok(Outcome::default())
             }
             "flood" => {
                 let until = Instant::now() + Duration::from_millis(number(call, "ms"));
@@ -186,7 +186,8 @@ impl Player for TestPlayer {
             }
             "give-file" => {
                 let path = std::env::temp_dir().join(format!("give-{}", std::process::id()));
-                let mut file = std::fs::File::options().read(true).write(true).create(true).open(&path).expect("temp");
+                let mut file =
+                    std::fs::File::options().read(true).write(true).create_new(true).open(&path).expect("temp");
                 let _ = std::fs::remove_file(&path);
                 file.write_all(call.text("x")?.as_bytes()).expect("write");
                 let given = report.give(file, "text/markdown").map_err(|error| Failure::io("y", &error))?;
