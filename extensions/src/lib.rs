@@ -9,4 +9,5 @@
 //! `symphony_ecs_core::ports`.
 
 pub mod builtin;
+pub mod bundled;
 pub mod sdk;
