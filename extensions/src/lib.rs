@@ -8,7 +8,6 @@
 //! [`host::Host`] is the only thing in the orchestra that starts processes; everything else sees the ports of
 //! `symphony_ecs_core::ports`.
 
-pub mod bus;
-pub mod host;
-pub mod manifest;
+pub mod builtin;
+pub mod bundled;
 pub mod sdk;
