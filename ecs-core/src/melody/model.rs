@@ -342,8 +342,10 @@ pub enum OnError {
     /// Run the undos, then halt.
     Compensate,
     /// Halt and notify.
-    #[default]
     Halt,
+    /// Not said (the default): the run has failed.
+    #[default]
+    Fail,
 }
 
 /// A call beside the node's own: `undo`, `reconstruct`.
