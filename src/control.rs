@@ -216,8 +216,7 @@ pub fn send(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
 /// path is reached through an open descriptor of its folder.
 fn at_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     const ADDRESS_LIMIT: usize = 107;
-    let (true, Some(folder), Some(name)) =
-        (path.as_os_str().len() > ADDRESS_LIMIT, path.parent(), path.file_name())
+    let (true, Some(folder), Some(name)) = (path.as_os_str().len() > ADDRESS_LIMIT, path.parent(), path.file_name())
     else {
         return act(path);
     };
