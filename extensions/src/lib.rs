@@ -8,4 +8,5 @@
 //! [`host::Host`] is the only thing in the orchestra that starts processes; everything else sees the ports of
 //! `symphony_ecs_core::ports`.
 
+pub mod builtin;
 pub mod sdk;
