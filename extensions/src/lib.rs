@@ -9,4 +9,6 @@
 //! `symphony_ecs_core::ports`.
 
 pub mod builtin;
+pub mod bus;
+pub mod manifest;
 pub mod sdk;
