@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::state::State;
 use clap::{Parser, Subcommand};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 /// Plays melodies: workflows of players that are programs, scripts and AI models.
@@ -80,6 +81,17 @@ impl CommandLine {
             Command::Doctor(command) => command.run(&state()?),
             Command::Completions(command) => command.run(),
         }
+    }
+}
+
+/// Writes a command's result to standard output. A reader that has gone (`| head`) is no failure.
+fn print(text: &[u8]) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::state(format!("standard output: {error}")))
+        }
+        _ => Ok(Exit::Completed),
     }
 }
 
