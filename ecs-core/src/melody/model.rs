@@ -117,6 +117,8 @@ pub struct Node {
     pub id: Spanned<String>,
     /// `title`.
     pub title: Option<String>,
+    /// `description` (or `note`): free text for people.
+    pub description: Option<String>,
     /// `uses`: first choice and fallbacks. Empty for loops.
     pub uses: Vec<Spanned<PlayerRef>>,
     /// `in`.
