@@ -220,6 +220,20 @@ pub enum SkipReason {
     NotApproved,
 }
 
+impl SkipReason {
+    /// The reason in words.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Condition => "its condition was false".to_owned(),
+            Self::ConditionAbsent(why) => format!("its condition could not be decided: {why}"),
+            Self::Upstream => "a node it depends on gave nothing".to_owned(),
+            Self::InputAbsent(why) => why.clone(),
+            Self::Forgiven(class) => format!("it failed ({class}) and its `on_error` forgives"),
+            Self::NotApproved => "nobody approved".to_owned(),
+        }
+    }
+}
+
 /// How a run stands or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -344,9 +344,15 @@ impl Evaluator<'_> {
 }
 
 fn index(of: &Code, left: &Value, right: &Value) -> Result<Value, Stop> {
+    // As in CEL, a float that is whole is a place too.
+    let whole = |value: &Value| match value {
+        Value::Int(place) => Some(*place),
+        Value::Float(place) if place.fract() == 0.0 && place.abs() < 1e15 => Some(*place as i64),
+        _ => None,
+    };
     match (left, right) {
-        (Value::List(items), Value::Int(place)) => {
-            match usize::try_from(*place).ok().and_then(|place| items.get(place)) {
+        (Value::List(items), place) if let Some(place) = whole(place) => {
+            match usize::try_from(place).ok().and_then(|place| items.get(place)) {
                 Some(item) => Ok(item.clone()),
                 None => failed(format!("`{}` has {} items and none at {place}", of.path(), items.len())),
             }

@@ -245,8 +245,7 @@ fn everything_within_the_bounds_fits_a_small_stack() {
 
 #[test]
 fn steps_are_bounded_however_they_are_spent() {
-    let doubling =
-        format!("{}", (0..20).fold("'0123456789'".to_owned(), |text, _| format!("[{text}].map(x, x + x)[0]")));
+    let doubling = (0..20).fold("'0123456789'".to_owned(), |text, _| format!("[{text}].map(x, x + x)[0]"));
     let doubling_lists = (0..20).fold("[1, 2]".to_owned(), |text, _| format!("[{text}].map(x, x + x)[0]"));
     for text in [
         "big.list.all(x, x >= 0)",

@@ -23,6 +23,10 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, BadQuantity> {
     if rest.is_empty() {
         return Err(bad("it is empty", TIME_HELP.to_owned()));
     }
+    let joined: String = text.split_whitespace().collect();
+    if joined.len() < text.len() && parse_duration(&joined).is_ok() {
+        return Err(bad("it holds spaces", format!("write `{joined}`")));
+    }
     while !rest.is_empty() {
         let (digits, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
         let (unit, next) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));

@@ -55,6 +55,8 @@ pub struct Score {
     pub joins: Vec<JoinSpec>,
     /// For each join candidate that is a row: (producer, join, candidate), sorted by producer.
     pub join_edges: Vec<(u32, u32, u32)>,
+    /// Named schemas of the melody's types.
+    pub schemas: Arc<crate::types::Schemas>,
     /// Ports of the melody, in the order of `[inputs]`.
     pub inputs: Vec<InputSpec>,
     /// Outputs of the melody.

@@ -58,13 +58,16 @@ impl<'t> Reader<'t> {
 
     fn source_table(&mut self, table: Table<'t>, span: Span, scope: &Scope) -> Option<Source> {
         let mut forms: Vec<Entry<'t>> = Vec::new();
-        let (mut kind, mut default) = (None, None);
+        let (mut kind, mut default, mut unknown) = (None, None, false);
         for entry in table.entries {
             match entry.key.text.as_ref() {
                 "kind" => kind = Some(entry),
                 "default" => default = Some(entry),
                 key if FORMS.contains(&key) => forms.push(entry),
-                _ => self.unknown_key(&entry.key, &keys::SOURCE),
+                _ => {
+                    unknown = true;
+                    self.unknown_key(&entry.key, &keys::SOURCE);
+                }
             }
         }
         let has = |forms: &[Entry<'t>], key: &str| forms.iter().any(|entry| entry.key.text == key);
@@ -74,13 +77,11 @@ impl<'t> Reader<'t> {
         }
         let mut forms = forms.into_iter();
         let Some(Entry { key, value }) = forms.next() else {
-            self.missing(
-                "missing-source",
-                "a source says nowhere where the value comes from",
-                span,
-                "none of the keys that name a source",
-                format!("write one of {}", keys::listing(FORMS)),
-            );
+            if !unknown {
+                let help = format!("write one of {}", keys::listing(FORMS));
+                let message = "a source does not say where the value comes from";
+                self.missing("missing-source", message, span, "none of the keys that name a source", help);
+            }
             return None;
         };
         if let Some(other) = forms.next() {
@@ -183,7 +184,9 @@ impl<'t> Reader<'t> {
                         "from" => from = self.text("`from`", value),
                         "kind" => kind = self.word("`kind`", value).unwrap_or_default(),
                         "default" => default = Some(value.to_value()),
-                        _ => self.unknown_key(&key, &keys::CANDIDATE),
+                        _ => {
+                            self.unknown_key(&key, &keys::CANDIDATE);
+                        }
                     }
                 }
                 let Some(from) = from else {
@@ -282,7 +285,9 @@ impl<'t> Reader<'t> {
                     match key.text.as_ref() {
                         "node" => node = Some(self.text("`node`", value)),
                         "kind" => kind = self.order(value),
-                        _ => self.unknown_key(&key, &keys::NEED),
+                        _ => {
+                            self.unknown_key(&key, &keys::NEED);
+                        }
                     }
                 }
                 let Some(node) = node else {

@@ -31,7 +31,7 @@ impl<'t> Reader<'t> {
                         .filter(|name| name.value == "item" || self.check_id("an item", &name.value, &name.span))
                 }
                 "max_parallel" => max_parallel = self.small_count("`max_parallel`", &value, 1),
-                _ => self.unknown_key(&key, &keys::MAP),
+                _ => has_over |= self.unknown_key(&key, &keys::MAP) == Some("over"),
             }
         }
         if !has_over {
@@ -78,7 +78,11 @@ impl<'t> Reader<'t> {
                     has_max = true;
                     max = self.small_count("`max` of a loop", &value, 1);
                 }
-                _ => self.unknown_key(&key, &keys::LOOP),
+                _ => match self.unknown_key(&key, &keys::LOOP) {
+                    Some("body") => has_body = true,
+                    Some("max") => has_max = true,
+                    _ => {}
+                },
             }
         }
         if !has_body {
@@ -152,7 +156,7 @@ impl<'t> Reader<'t> {
                     retry.on = items.into_iter().filter_map(|item| self.word("an error class", item)).collect();
                 }
                 "vary" => retry.vary = self.vary(value),
-                _ => self.unknown_key(&key, &keys::RETRY),
+                _ => has_max |= self.unknown_key(&key, &keys::RETRY) == Some("max"),
             }
         }
         if !has_max {
@@ -200,7 +204,7 @@ impl<'t> Reader<'t> {
                 }
                 "in" => inputs = self.bindings("`in`", "a port", value, scope),
                 "with" => with = self.settings(value),
-                _ => self.unknown_key(&key, &keys::SIDE_CALL),
+                _ => has_uses |= self.unknown_key(&key, &keys::SIDE_CALL) == Some("uses"),
             }
         }
         if !has_uses {
@@ -300,7 +304,9 @@ impl<'t> Reader<'t> {
                 },
                 "timeout" => approve.timeout = self.positive_duration("`timeout` of an approval", &value),
                 "else" => approve.otherwise = self.word("`else`", value).unwrap_or_default(),
-                _ => self.unknown_key(&key, &keys::APPROVE),
+                _ => {
+                    self.unknown_key(&key, &keys::APPROVE);
+                }
             }
         }
         Some(approve)

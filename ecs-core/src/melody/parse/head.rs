@@ -50,7 +50,12 @@ pub(super) fn read_melody<'t>(r: &mut Reader<'t>, path: &str, source: &Arc<str>,
                 has_nodes = true;
                 melody.nodes = r.nodes(value);
             }
-            _ => r.unknown_key(&key, &keys::MELODY),
+            _ => match r.unknown_key(&key, &keys::MELODY) {
+                Some("format") => has_format = true,
+                Some("name") => has_name = true,
+                Some("node") => has_nodes = true,
+                _ => {}
+            },
         }
     }
     if !has_format {
@@ -164,7 +169,7 @@ impl<'t> Reader<'t> {
                     default_key = key.span;
                 }
                 "description" => description = self.text("`description`", value).map(|text| text.value),
-                _ => self.unknown_key(&key, &keys::INPUT),
+                _ => has_type |= self.unknown_key(&key, &keys::INPUT) == Some("type"),
             }
         }
         if !has_type {
@@ -209,7 +214,9 @@ impl<'t> Reader<'t> {
                     self.check_trigger(known, &value);
                     triggers.other.insert(known.to_owned(), value.to_json());
                 }
-                _ => self.unknown_key(&key, &keys::TRIGGERS),
+                _ => {
+                    self.unknown_key(&key, &keys::TRIGGERS);
+                }
             }
         }
         if !triggers.manual && !triggers.other.keys().any(|key| !matches!(key.as_str(), "debounce" | "concurrency")) {
@@ -255,7 +262,9 @@ impl<'t> Reader<'t> {
                     self.text("`tz`", entry.value.clone());
                 }
                 "missed" => self.check_one_of("`missed`", &entry.value, &["skip", "once", "all"]),
-                _ => self.unknown_key(&entry.key, &keys::SCHEDULE),
+                _ => {
+                    self.unknown_key(&entry.key, &keys::SCHEDULE);
+                }
             }
         }
         if table.find("cron").is_none() {
@@ -288,7 +297,9 @@ impl<'t> Reader<'t> {
                 "artifact" | "file" | "topic" => {
                     self.text("what an event is about", entry.value.clone());
                 }
-                _ => self.unknown_key(&entry.key, &keys::EVENT),
+                _ => {
+                    self.unknown_key(&entry.key, &keys::EVENT);
+                }
             }
         }
         if table.entries.is_empty() {

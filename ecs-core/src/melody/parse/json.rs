@@ -220,7 +220,7 @@ impl<'t> Scan<'t> {
                     self.findings.push(
                         Diagnostic::error("bad-number", "a whole number is too large")
                             .at(span, "this value")
-                            .help("whole numbers go from -9223372036854775808 to 9223372036854775807"),
+                            .help(super::toml_mistakes::LARGEST),
                     );
                     Ok(TreeValue::Broken)
                 }

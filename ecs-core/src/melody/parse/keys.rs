@@ -10,6 +10,17 @@ pub(super) struct Keys {
     pub elsewhere: &'static [(&'static str, &'static str)],
 }
 
+impl Keys {
+    /// The known key that was probably meant by an unknown one, or that is its name here.
+    pub fn meant(&self, written: &str) -> Option<&'static str> {
+        if let Some((_, cure)) = self.elsewhere.iter().find(|(word, _)| *word == written) {
+            let word = cure.strip_prefix("write `")?.split(|c: char| !c.is_ascii_lowercase() && c != '_').next()?;
+            return self.known.iter().copied().find(|known| *known == word);
+        }
+        nearest(written, self.known.iter().copied())
+    }
+}
+
 pub(super) const MELODY: Keys = Keys {
     place: "a melody",
     known: &["format", "name", "title", "description", "on", "limits", "types", "inputs", "outputs", "node"],
@@ -177,9 +188,14 @@ pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str
         3..=5 => 2,
         _ => 3,
     };
-    let distances = known.into_iter().map(|word| (distance(&written, word), word));
+    let words: Vec<&'k str> = known.into_iter().collect();
+    let distances = words.iter().map(|word| (distance(&written, word), *word));
     // A word that would have to be rewritten altogether is no typing mistake.
-    distances.filter(|(far, word)| *far <= limit && *far < word.len()).min().map(|(_, word)| word)
+    let typed = distances.filter(|(far, word)| *far <= limit && *far < word.len()).min().map(|(_, word)| word);
+    // A longer or shorter form of it may be meant: `exponential` for `exp`, `desc` for `description`.
+    let form =
+        |word: &&str| word.len() >= 3 && written.starts_with(word) || written.len() >= 3 && word.starts_with(&written);
+    typed.or_else(|| words.into_iter().find(form))
 }
 
 /// Edit distance in which exchanging two neighbours counts once (optimal string alignment). Long words are far.
@@ -229,6 +245,8 @@ mod tests {
         assert_eq!(meant("rerty"), Some("retry"));
         assert_eq!(meant("colour"), None);
         assert_eq!(meant("zz"), None);
+        assert_eq!(meant("retry_policy"), Some("retry"));
+        assert_eq!(meant("desc"), Some("description"));
     }
 
     #[test]

@@ -32,7 +32,9 @@ impl<'t> Reader<'t> {
                 "tokens" => limits.tokens = self.count("`tokens`", &value, 0),
                 "mem" => limits.mem = self.size("`mem`", &value),
                 "cpu" => limits.cpu = self.cpu_seconds(&value),
-                _ => self.unknown_key(&key, &keys::LIMITS),
+                _ => {
+                    self.unknown_key(&key, &keys::LIMITS);
+                }
             }
         }
         limits

@@ -126,15 +126,17 @@ fn too_deep(span: Span) -> Diagnostic {
 }
 
 /// Findings about the melody that are no consequence of faults in its text: not about what is missing (it may stand
-/// where the text could not be read) and not in a line that is faulty itself.
-fn independent(text: &str, faults: &[Diagnostic], findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// where the text could not be read), not in a line that is faulty itself, not behind a bracket that is never closed.
+fn independent(text: &str, faults: &[Diagnostic], mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let places = Places::new(text);
     let line_of = |finding: &Diagnostic| finding.span.as_ref().map(|span| places.line_start(span.start));
     let faulty: BTreeSet<_> = faults.iter().map(line_of).collect();
+    let end = toml_mistakes::end_of_sense(faults).unwrap_or(usize::MAX);
+    findings.retain(|finding| {
+        let before_end = finding.span.as_ref().is_none_or(|span| span.start < end);
+        before_end && !finding.code.starts_with("missing-") && !faulty.contains(&line_of(finding))
+    });
     findings
-        .into_iter()
-        .filter(|finding| !finding.code.starts_with("missing-") && !faulty.contains(&line_of(finding)))
-        .collect()
 }
 
 #[cfg(test)]

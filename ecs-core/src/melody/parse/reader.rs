@@ -29,19 +29,22 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Notes a key that its table may not hold.
-    pub fn unknown_key(&mut self, key: &Key<'_>, keys: &Keys) {
+    /// Notes a key that its table may not hold. Returns the key that was probably meant, so that it is not reported
+    /// as missing too.
+    pub fn unknown_key(&mut self, key: &Key<'_>, keys: &Keys) -> Option<&'static str> {
         let finding = Diagnostic::error("unknown-key", format!("unknown key `{}` in {}", key.text, keys.place));
         let known = listing(keys.known.iter().copied());
+        let meant = keys.meant(&key.text);
         let finding = if let Some((_, cure)) = keys.elsewhere.iter().find(|(word, _)| *word == key.text) {
             finding.at(key.span.clone(), "spelled otherwise here").help(*cure)
-        } else if let Some(meant) = nearest(&key.text, keys.known.iter().copied()) {
+        } else if let Some(meant) = meant {
             let help = format!("write `{meant}`; known here: {known}");
             finding.at(key.span.clone(), format!("did you mean `{meant}`?")).help(help)
         } else {
             finding.at(key.span.clone(), "not known here").help(format!("known here: {known}"))
         };
         self.report(finding);
+        meant
     }
 
     /// Notes that a value is not of the kind that is expected. Nothing is said of values that could not be read.

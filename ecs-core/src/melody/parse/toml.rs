@@ -22,7 +22,9 @@ pub(super) fn read(text: &str) -> (Table<'_>, Vec<Diagnostic>) {
     let mut builder = Builder::new(source);
     parse_document(&tokens, &mut ValidateWhitespace::new(&mut builder, source), &mut faults);
     let mut findings = toml_mistakes::explain_all(text, &faults.kept);
-    findings.append(&mut builder.findings);
+    let end = toml_mistakes::end_of_sense(&findings).unwrap_or(text.len());
+    let clashes = builder.findings.into_iter();
+    findings.extend(clashes.filter(|finding| finding.span.as_ref().is_some_and(|span| span.start <= end)));
     (builder.root, findings)
 }
 

@@ -7,6 +7,9 @@ use crate::melody::places::Places;
 use toml_parser::decoder::ScalarKind;
 use toml_parser::{Expected, ParseError};
 
+/// The code of brackets and braces that are never closed: the rest of the text was read as their contents.
+pub(super) const UNCLOSED: &str = "toml-unclosed";
+
 /// Explains faults of the grammar, the first of each line: what follows it there is mostly its consequence.
 pub(super) fn explain_all(text: &str, faults: &[ParseError]) -> Vec<Diagnostic> {
     let places = Places::new(text);
@@ -19,7 +22,16 @@ pub(super) fn explain_all(text: &str, faults: &[ParseError]) -> Vec<Diagnostic> 
             findings.push(finding);
         }
     }
+    if let Some(end) = end_of_sense(&findings) {
+        findings.retain(|finding| finding.span.as_ref().is_some_and(|span| span.start <= end));
+    }
     findings
+}
+
+/// Where a text stops making sense: at the first bracket or brace that is never closed.
+pub(super) fn end_of_sense(findings: &[Diagnostic]) -> Option<usize> {
+    let unclosed = findings.iter().filter(|finding| finding.code == UNCLOSED);
+    unclosed.filter_map(|finding| Some(finding.span.as_ref()?.start)).min()
 }
 
 fn explain(text: &str, fault: &ParseError) -> Diagnostic {
@@ -53,13 +65,11 @@ fn explain(text: &str, fault: &ParseError) -> Diagnostic {
         "unclosed table" | "unclosed array table" => syntax("the header of a table is not closed")
             .at(context, "`]` is missing at its end")
             .help(format!("write `{}]`", shorten(whole))),
-        "unclosed array" => syntax("a list is not closed")
-            .at(context, "opened here")
-            .see(span, "`]` is missing here")
+        "unclosed array" => Diagnostic::error(UNCLOSED, "a list is not closed")
+            .at(context, "opened here; everything below was read as part of it")
             .help("put `]` after the last item"),
-        "unclosed inline table" => syntax("an inline table is not closed")
-            .at(context, "opened here")
-            .see(span, "`}` is missing here")
+        "unclosed inline table" => Diagnostic::error(UNCLOSED, "an inline table is not closed")
+            .at(context, "opened here; everything below was read as part of it")
             .help("put `}` after the last entry"),
         "missing comma between array elements" => syntax("two items of a list have no comma between them")
             .at(span, "a comma is missing before this")
@@ -148,17 +158,20 @@ fn shorten(text: &str) -> String {
 
 /// Explains a scalar that has the right form but means nothing we can hold.
 pub(super) fn explain_scalar(kind: ScalarKind, span: Span) -> Diagnostic {
-    let (message, help) = match kind {
-        ScalarKind::Integer(_) => {
-            ("a whole number is too large", "whole numbers go from -9223372036854775808 to 9223372036854775807")
-        }
-        ScalarKind::Float => {
-            ("a number is not finite", "write a number; infinity and `nan` have no meaning in a melody")
-        }
-        _ => ("this is neither a date nor a time", "put it in quotes if it is text"),
+    let (message, label, help) = match kind {
+        ScalarKind::Integer(_) => ("a whole number is too large", "does not fit 64 bits", LARGEST),
+        ScalarKind::Float => (
+            "a number is not finite",
+            "infinite or no number",
+            "write a number; infinity and `nan` have no meaning in a melody",
+        ),
+        _ => ("this is neither a date nor a time", "there is no such day or hour", "put it in quotes if it is text"),
     };
-    Diagnostic::error("bad-number", message).at(span, "this value").help(help)
+    Diagnostic::error("bad-number", message).at(span, label).help(help)
 }
+
+/// What fits a whole number.
+pub(super) const LARGEST: &str = "whole numbers go from -9223372036854775808 to 9223372036854775807";
 
 /// Two things were written under one key.
 pub(super) struct Clash {

@@ -120,7 +120,7 @@ impl Tree<'_> {
         match self.value {
             TreeValue::Broken => "unreadable",
             TreeValue::Null => "null",
-            TreeValue::Bool(_) => "true or false",
+            TreeValue::Bool(_) => "a truth value",
             TreeValue::Int(_) => "a whole number",
             TreeValue::Float(_) => "a number with a fraction",
             TreeValue::Text(_) => "text",

@@ -89,6 +89,10 @@ fn parse_player(text: &str) -> Result<PlayerRef, BadPlayer> {
     let name_part = start..start + name.len();
     if !is_extension_name(name) {
         let label = if name.is_empty() { "the player's name is missing" } else { "not the name of an extension" };
+        let small = name.to_ascii_lowercase();
+        if is_extension_name(&small) {
+            return Err(bad(name_part, "names have small letters only", format!("write `{small}`")));
+        }
         let help = format!("names are small letters, digits, `-`, `_` and `.`, a letter first; {FORM}");
         return Err(bad(if name.is_empty() { 0..text.len() } else { name_part }, label, help));
     }
