@@ -14,7 +14,8 @@
 //! A listener thread reads one command at a time and hands it to the run loop over a bounded channel; the run loop
 //! answers. A client that hangs is dropped after [`PATIENCE`].
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::playing::Word;
+use crossbeam_channel::{Sender, bounded};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -32,9 +33,6 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest line, in bytes.
 const LONGEST: u64 = 64 * 1024;
-
-/// Commands that may wait for the run loop.
-const WAITING: usize = 16;
 
 /// What a person wants of a running run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,13 +115,12 @@ pub struct Control {
     path: PathBuf,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    requests: Receiver<Request>,
 }
 
 impl Control {
-    /// Listens at `path`. The caller owns the run, so a socket that is there already was left by a process that is
-    /// gone, and is replaced.
-    pub fn listen(path: &Path) -> io::Result<Self> {
+    /// Listens at `path` and passes requests on. The caller owns the run, so a socket that is there already was left
+    /// by a process that is gone, and is replaced.
+    pub fn listen(path: &Path, words: Sender<Word>) -> io::Result<Self> {
         match fs::remove_file(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -131,7 +128,6 @@ impl Control {
         }
         let listener = at_short_path(path, |short| UnixListener::bind(short))?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        let (sender, requests) = bounded(WAITING);
         let stopping = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stopping);
         let serve = move || {
@@ -140,24 +136,19 @@ impl Control {
                     return;
                 }
                 // A client that misbehaves loses its own answer and nothing else.
-                let _ = stream.and_then(|stream| serve(stream, &sender));
+                let _ = stream.and_then(|stream| serve(stream, &words));
             }
         };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(serve)?;
-        Ok(Self { path: path.to_path_buf(), stopping, thread: Some(thread), requests })
+        Ok(Self { path: path.to_path_buf(), stopping, thread: Some(thread) })
     }
 
-    /// Where commands arrive.
-    pub fn requests(&self) -> &Receiver<Request> {
-        &self.requests
-    }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Release);
-        // Whoever waits for an answer now gets none; the listener wakes for this connection and sees the flag.
-        while self.requests.try_recv().is_ok() {}
+        // The listener wakes for this connection and sees the flag.
         let woken = at_short_path(&self.path, |short| UnixStream::connect(short)).is_ok();
         if let (true, Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
@@ -166,13 +157,13 @@ impl Drop for Control {
     }
 }
 
-fn serve(mut stream: UnixStream, sender: &Sender<Request>) -> io::Result<()> {
+fn serve(mut stream: UnixStream, words: &Sender<Word>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new((&stream).take(LONGEST)).read_line(&mut line)?;
     let answer = match serde_json::from_str(&line) {
-        Ok(command) => forward(command, sender),
+        Ok(command) => forward(command, words),
         Err(error) => Answer::refused(format!("not a command: {error}")),
     };
     let mut text = serde_json::to_string(&answer).map_err(io::Error::other)?;
@@ -180,9 +171,9 @@ fn serve(mut stream: UnixStream, sender: &Sender<Request>) -> io::Result<()> {
     stream.write_all(text.as_bytes())
 }
 
-fn forward(command: Command, sender: &Sender<Request>) -> Answer {
+fn forward(command: Command, words: &Sender<Word>) -> Answer {
     let (reply, answers) = bounded(1);
-    if sender.try_send(Request { command, reply }).is_err() {
+    if words.try_send(Word::Asked(Request { command, reply })).is_err() {
         return Answer::refused("the run is busy; try again");
     }
     answers.recv_timeout(PATIENCE).unwrap_or_else(|_| Answer::refused("the run did not answer in time"))
@@ -202,11 +193,13 @@ pub fn send(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut text = serde_json::to_string(command).map_err(io::Error::other)?;
     text.push('\n');
-    stream.write_all(text.as_bytes())?;
+    if let Err(error) = stream.write_all(text.as_bytes()) {
+        // The owner ended while we asked.
+        return if error.kind() == io::ErrorKind::BrokenPipe { Ok(None) } else { Err(error) };
+    }
     let mut line = String::new();
     BufReader::new(stream.take(LONGEST)).read_line(&mut line)?;
     if line.is_empty() {
-        // The owner ended while we asked.
         return Ok(None);
     }
     serde_json::from_str(&line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -227,12 +220,19 @@ fn at_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::Receiver;
 
-    fn answering(control: &Control, count: usize) -> JoinHandle<Vec<Command>> {
-        let requests = control.requests().clone();
+    fn listen(path: &Path) -> (Control, Receiver<Word>) {
+        let (words, received) = bounded(16);
+        (Control::listen(path, words).unwrap(), received)
+    }
+
+    fn answering(words: &Receiver<Word>, count: usize) -> JoinHandle<Vec<Command>> {
+        let words = words.clone();
         std::thread::spawn(move || {
             let mut seen = Vec::new();
-            for request in requests.iter().take(count) {
+            for word in words.iter().take(count) {
+                let Word::Asked(request) = word else { continue };
                 seen.push(request.command.clone());
                 request.answer(Answer::done("heard"));
             }
@@ -244,8 +244,8 @@ mod tests {
     fn commands_arrive_and_answers_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let control = Control::listen(&path).unwrap();
-        let loop_side = answering(&control, 2);
+        let (control, words) = listen(&path);
+        let loop_side = answering(&words, 2);
         let approve = Command::Approve { node: "ship".into(), verdict: Verdict::Approve, by: Some("ada".into()) };
         assert_eq!(send(&path, &approve).unwrap(), Some(Answer::done("heard")));
         assert_eq!(send(&path, &Command::Cancel).unwrap(), Some(Answer::done("heard")));
@@ -262,8 +262,8 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         assert_eq!(send(&path, &Command::Status).unwrap(), None);
-        let control = Control::listen(&path).unwrap();
-        let loop_side = answering(&control, 1);
+        let (control, words) = listen(&path);
+        let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();
     }
@@ -272,7 +272,7 @@ mod tests {
     fn nonsense_is_refused_and_harms_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let control = Control::listen(&path).unwrap();
+        let (control, words) = listen(&path);
         for nonsense in [&b"{\"cmd\":\"dance\"}\n"[..], b"\xff\xfe\n", b"\n", b""] {
             let mut stream = UnixStream::connect(&path).unwrap();
             stream.write_all(nonsense).unwrap();
@@ -281,7 +281,7 @@ mod tests {
             stream.read_to_string(&mut answer).unwrap();
             assert!(answer.is_empty() || answer.contains("not a command"), "{answer}");
         }
-        let loop_side = answering(&control, 1);
+        let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Cancel).unwrap().is_some());
         loop_side.join().unwrap();
     }
@@ -292,8 +292,8 @@ mod tests {
         let deep = folder.path().join("x".repeat(90)).join("y".repeat(90));
         fs::create_dir_all(&deep).unwrap();
         let path = deep.join("control.sock");
-        let control = Control::listen(&path).unwrap();
-        let loop_side = answering(&control, 1);
+        let (control, words) = listen(&path);
+        let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();
         drop(control);

@@ -1,5 +1,8 @@
-//! Files for the checker: how melodies, their bodies and their schemas are read from the disk.
+//! Files for the checker: how melodies, their bodies and their schemas are read from the disk, and from the journal of
+//! a run that was begun with them.
 
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -24,6 +27,54 @@ impl Sources for Disk {
         let short = known.strip_prefix(&here).unwrap_or(&known);
         let name = short.to_str().ok_or_else(|| format!("{}: its name is not UTF-8", wanted.display()))?;
         Ok((name.to_owned(), text))
+    }
+}
+
+/// One answer that the checker got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The file that named it; empty for the melody itself.
+    pub from: String,
+    /// The path that it was named by.
+    pub path: String,
+    /// The path by which it is known.
+    pub known: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads from the disk and keeps what was read, so that a run resumes with the texts it began with.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    readings: RefCell<Vec<Reading>>,
+}
+
+impl Recorder {
+    /// Everything that was read, in the order of reading.
+    pub fn into_readings(self) -> Vec<Reading> {
+        self.readings.into_inner()
+    }
+}
+
+impl Sources for Recorder {
+    fn read(&self, from: &str, path: &str) -> Result<(String, String), String> {
+        let (known, text) = Disk.read(from, path)?;
+        let reading =
+            Reading { from: from.to_owned(), path: path.to_owned(), known: known.clone(), text: text.clone() };
+        self.readings.borrow_mut().push(reading);
+        Ok((known, text))
+    }
+}
+
+/// Reads what was kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'r>(pub &'r [Reading]);
+
+impl Sources for Kept<'_> {
+    fn read(&self, from: &str, path: &str) -> Result<(String, String), String> {
+        let kept = self.0.iter().find(|reading| reading.from == from && reading.path == path);
+        let kept = kept.ok_or_else(|| format!("{path}: the run was begun without it"))?;
+        Ok((kept.known.clone(), kept.text.clone()))
     }
 }
 

@@ -40,9 +40,9 @@ pub fn read(
     }
     let mut seen = Vec::new();
     for word in words {
-        let (name, text) = word.split_once('=').ok_or_else(|| {
-            Failure::usage(format!("`{word}` is not an input")).help("write --input NAME=VALUE")
-        })?;
+        let (name, text) = word
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("`{word}` is not an input")).help("write --input NAME=VALUE"))?;
         if seen.contains(&name) {
             return Err(Failure::usage(format!("input `{name}` is given twice")));
         }
@@ -80,12 +80,7 @@ fn from_file(path: &Path) -> Result<BTreeMap<String, serde_json::Value>, Failure
 }
 
 /// A value from the command line, by the declared type.
-fn from_word(
-    input: &InputDecl,
-    text: &str,
-    schemas: &Schemas,
-    artifacts: &dyn ArtifactPort,
-) -> Result<Value, Failure> {
+fn from_word(input: &InputDecl, text: &str, schemas: &Schemas, artifacts: &dyn ArtifactPort) -> Result<Value, Failure> {
     let name = &input.name.value;
     if is_artifact(&input.ty.value) {
         return stored(input, Path::new(text.strip_prefix('@').unwrap_or(text)), artifacts);
@@ -128,9 +123,11 @@ fn is_artifact(ty: &PortType) -> bool {
 
 /// Holds a value against the declared type.
 fn typed(input: &InputDecl, value: Value, schemas: &Schemas) -> Result<Value, Failure> {
-    input.ty.value.check_value(&value, schemas).map_err(|error| {
-        Failure::usage(format!("input `{}` is {}: {error}", input.name.value, input.ty.value))
-    })
+    input
+        .ty
+        .value
+        .check_value(&value, schemas)
+        .map_err(|error| Failure::usage(format!("input `{}` is {}: {error}", input.name.value, input.ty.value)))
 }
 
 /// A file as an artifact of the declared media type.

@@ -4,7 +4,11 @@ mod commands;
 mod control;
 mod exit;
 mod failure;
+mod files;
+mod graph;
+mod inputs;
 mod interrupt;
+mod opening;
 mod state;
 mod view;
 

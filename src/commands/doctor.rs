@@ -153,7 +153,10 @@ fn runs(state: &State) -> Vec<Finding> {
         let help = match &error {
             JournalError::Newer { .. } => "use the version of symphony that wrote it".to_owned(),
             JournalError::Damaged { .. } => {
-                format!("`symphony show {run}` prints what is intact; play the melody anew, or restore {}", folder.display())
+                format!(
+                    "`symphony show {run}` prints what is intact; play the melody anew, or restore {}",
+                    folder.display()
+                )
             }
             JournalError::Io { .. } | JournalError::Locked { .. } => {
                 format!("look at {}; a folder without a journal can be deleted", folder.display())
@@ -189,7 +192,8 @@ fn players(state: &State) -> Vec<Finding> {
     let mut findings = Vec::new();
     for folder in folders {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
-        let mut players: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        let mut players: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
         players.sort();
         findings.extend(players.iter().map(|path| player(path)));
     }
@@ -203,9 +207,7 @@ fn player(folder: &Path) -> Finding {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let what = format!("player {name}");
     match Manifest::read(folder) {
-        Err(error) => {
-            Finding::bad(Exit::Player, what, error.to_string(), error.help)
-        }
+        Err(error) => Finding::bad(Exit::Player, what, error.to_string(), error.help),
         Ok(manifest) => {
             let program = manifest.runtime.command.first().cloned().unwrap_or_default();
             if found(&program, folder) {

@@ -71,7 +71,8 @@ impl New {
                 .help(format!("the templates are: {}", TEMPLATES.iter().map(|t| t.name).collect::<Vec<_>>().join(", ")))
         })?;
         let base = base(self.path.as_deref().unwrap_or(Path::new(template.name)))?;
-        let files: Vec<(PathBuf, String)> = template.files.iter().map(|(suffix, text)| base.file(suffix, text)).collect();
+        let files: Vec<(PathBuf, String)> =
+            template.files.iter().map(|(suffix, text)| base.file(suffix, text)).collect();
         if !self.force
             && let Some((path, _)) = files.iter().find(|(path, _)| path.exists())
         {
@@ -132,7 +133,11 @@ fn write(path: &Path, text: &str, over: bool) -> Result<(), Failure> {
         fs::create_dir_all(folder).map_err(bad)?;
     }
     let mut options = File::options();
-    if over { options.create(true).truncate(true) } else { options.create_new(true) };
+    if over {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let written = options.write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage(format!("{} is there already", path.display())),
@@ -146,7 +151,8 @@ mod tests {
 
     #[test]
     fn names_are_understood_with_and_without_their_ending() {
-        for (path, folder, name) in [("a/My_note", "a", "My_note"), ("x.melody.toml", "", "x"), ("b/y.toml", "b", "y")] {
+        for (path, folder, name) in [("a/My_note", "a", "My_note"), ("x.melody.toml", "", "x"), ("b/y.toml", "b", "y")]
+        {
             let base = base(Path::new(path)).unwrap();
             assert_eq!((base.folder.to_str(), base.name.as_str()), (Some(folder), name));
         }

@@ -15,7 +15,9 @@ pub fn dot(chart: &Chart) -> String {
 
 fn draw(chart: &Chart, prefix: &str, depth: usize, names: &mut Names, text: &mut String) {
     let pad = "  ".repeat(depth);
-    for (present, end, word) in [(chart.has_inputs, End::Inputs, "inputs"), (chart.has_outputs, End::Outputs, "outputs")] {
+    for (present, end, word) in
+        [(chart.has_inputs, End::Inputs, "inputs"), (chart.has_outputs, End::Outputs, "outputs")]
+    {
         if present {
             let _ = writeln!(text, "{pad}{} [label = \"{word}\", shape = plaintext];", names.end(prefix, &end));
         }

@@ -12,7 +12,7 @@ pub fn of(melody: &Melody) -> Vec<ChartEdge> {
         edges.node(node, &to);
     }
     for output in &melody.outputs {
-        edges.source(&output.from, &End::Outputs);
+        edges.source(&output.from.from, &End::Outputs);
     }
     edges.list
 }

@@ -228,7 +228,8 @@ in = { text = "inputs.diff" }
 
     #[test]
     fn a_body_that_contains_itself_ends() {
-        let own = parse("a.melody.toml", "format = 1\nname = \"a\"\n[node.a]\nuses = \"melody:a.melody.toml\"").unwrap();
+        let own =
+            parse("a.melody.toml", "format = 1\nname = \"a\"\n[node.a]\nuses = \"melody:a.melody.toml\"").unwrap();
         let chart = Chart::of(&own.melody, &mut |_, _| Some(own.melody.clone()));
         assert!(dot(&chart).lines().count() < 200);
     }

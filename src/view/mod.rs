@@ -23,7 +23,6 @@ use std::time::{Duration, Instant};
 use symphony_ecs_core::events::Notice;
 use symphony_ecs_core::events::notice::Summary;
 
-pub use words::summary as summary_words;
 
 /// Notices that may wait for the view.
 const WAITING: usize = 8192;

@@ -113,7 +113,7 @@ fn node(node: &Node) -> Json {
     if !node.needs.is_empty() {
         object.put("needs", node.needs.iter().map(need).collect::<Vec<_>>());
     }
-    object.put_some("if", node.condition.as_ref().map(|condition| condition.value.text.as_str()));
+    object.put_some("if", node.condition.as_ref().map(|condition| condition.value.text()));
     object.put_some("map", node.map.as_ref().map(map));
     object.put_some("loop", node.repeat.as_ref().map(repeat));
     object.put_some("retry", node.retry.as_ref().map(retry));
@@ -151,7 +151,7 @@ fn source(source: &Source) -> Json {
     match source {
         Source::Ref(reference) => reference_json(reference),
         Source::Literal(value) => json!({ "value": value.to_json() }),
-        Source::Expr(expr) => json!({ "expr": expr.text }),
+        Source::Expr(expr) => json!({ "expr": expr.text() }),
         Source::Join(join) => join_json(join),
     }
 }
@@ -210,7 +210,7 @@ fn repeat(repeat: &LoopDecl) -> Json {
         "carry",
         carry.map(|(output, input)| (output.value.clone(), Json::from(input.value.as_str()))).collect(),
     );
-    object.put_some("until", repeat.until.as_ref().map(|until| until.value.text.as_str()));
+    object.put_some("until", repeat.until.as_ref().map(|until| until.value.text()));
     object.put("max", repeat.max);
     Json::Object(object.0)
 }

@@ -7,7 +7,6 @@ mod parse;
 mod places;
 mod render;
 pub mod schema;
-mod shim;
 pub mod sources;
 mod units;
 mod words;

@@ -28,7 +28,7 @@ words! {
         "melody" => Melody, "mcp" => Mcp,
     }
     EdgeKind { "hard" => Hard, "soft" => Soft, "optional" => Optional }
-    OnError { "skip" => Skip, "reconstruct" => Reconstruct, "compensate" => Compensate, "halt" => Halt }
+    OnError { "fail" => Fail, "skip" => Skip, "reconstruct" => Reconstruct, "compensate" => Compensate, "halt" => Halt }
     Backoff { "none" => None, "fixed" => Fixed, "linear" => Linear, "exp" => Exp }
     ApproveElse { "skip" => Skip, "fail" => Fail }
     ErrorClass {

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use symphony_ecs_core::ports::JournalError;
 
 /// Entries that may wait.
-const MAX_ENTRIES: usize = 64;
+const MAX_ENTRIES: usize = 1_024;
 /// Bytes of blobs that may wait. A larger blob waits alone.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -135,7 +135,7 @@ mod tests {
             queue.push(Entry::Frame(frame, vec![])).unwrap();
         }
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| queue.push(Entry::Frame(64, vec![])));
+            let waiting = scope.spawn(|| queue.push(Entry::Frame(MAX_ENTRIES as u64, vec![])));
             std::thread::sleep(Duration::from_millis(20));
             assert!(!waiting.is_finished());
             queue.fail(disk_full());
