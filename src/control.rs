@@ -142,7 +142,6 @@ impl Control {
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(serve)?;
         Ok(Self { path: path.to_path_buf(), stopping, thread: Some(thread) })
     }
-
 }
 
 impl Drop for Control {

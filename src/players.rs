@@ -1,11 +1,11 @@
 //! Who plays what on this machine: built-in functions, bundled players, and those of the project and the person.
 
 use crate::failure::Failure;
-use crate::opening;
 use crate::state::{State, UserFolder};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use symphony_ecs_core::melody::Diagnostic;
 use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::ports::{ArtifactPort, InProcess};
 use symphony_extensions::host::{Host, HostConfig, Locked, Registry};
@@ -16,8 +16,7 @@ use symphony_systems::stage::Functions;
 pub fn registry(state: &State, lock: Option<&Lock>) -> Registry {
     let mut roots = vec![state.extensions()];
     roots.extend(UserFolder::Data.path().map(|folder| folder.join("extensions")));
-    let registry =
-        Registry::new(roots).with_bundled(bundled::manifests()).with_builtin(builtin::operations());
+    let registry = Registry::new(roots).with_bundled(bundled::manifests()).with_builtin(builtin::operations());
     match lock {
         None => registry,
         Some(lock) => registry.with_lock(locked(lock)),
@@ -41,17 +40,17 @@ pub fn lock_path(melody: &Path) -> PathBuf {
 }
 
 /// Reads the lock of a melody, if there is one.
-pub fn read_lock(melody: &Path) -> Result<Option<Lock>, Failure> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_lock(melody: &Path) -> Result<Option<Lock>, Vec<Diagnostic>> {
     let path = lock_path(melody);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::new(crate::exit::Exit::Melody, format!("{}: {error}", path.display()))),
-    };
-    Lock::parse(&path.to_string_lossy(), &text).map(Some).map_err(|findings| {
-        opening::say(&findings);
-        Failure::said(crate::exit::Exit::Melody)
-    })
+    let name = path.to_string_lossy();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Lock::parse(&name, &text).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(vec![Diagnostic::error("unreadable", format!("{name}: {error}"))]),
+    }
 }
 
 /// Functions of this process by the name of their operation.
@@ -66,8 +65,9 @@ impl Functions for BuiltIns {
 
 /// The stage: processes start with the first calls.
 pub fn host(registry: Arc<Registry>, artifacts: Arc<dyn ArtifactPort>) -> Result<Host, Failure> {
-    let helper = std::env::current_exe()
-        .map_err(|error| Failure::new(crate::exit::Exit::Player, format!("this program cannot find itself: {error}")))?;
+    let helper = std::env::current_exe().map_err(|error| {
+        Failure::new(crate::exit::Exit::Player, format!("this program cannot find itself: {error}"))
+    })?;
     let here = std::env::current_dir().map_err(|error| Failure::state(format!("the current folder: {error}")))?;
     Ok(Host::new(HostConfig::new(helper, registry, artifacts, here)))
 }

@@ -107,11 +107,8 @@ pub fn command_of(command: &Command) -> Option<orchestra::Command> {
 fn objection(orchestra: &mut Orchestra, slot: RunSlot, command: &orchestra::Command) -> Option<String> {
     let orchestra::Command::Approve { node, .. } = command else { return None };
     let nodes = orchestra.nodes(slot);
-    let waiting: Vec<&str> = nodes
-        .iter()
-        .filter(|view| view.status == Status::AwaitingApproval)
-        .map(|view| view.path.as_str())
-        .collect();
+    let waiting: Vec<&str> =
+        nodes.iter().filter(|view| view.status == Status::AwaitingApproval).map(|view| view.path.as_str()).collect();
     if waiting.contains(&node.as_str()) {
         return None;
     }

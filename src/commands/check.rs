@@ -3,10 +3,12 @@
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::opening::{self, Opened};
+use crate::players;
 use crate::state::State;
 use clap::Args;
-use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
+use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::melody::{Diagnostic, json_schema, to_json};
 
 /// Find mistakes in melodies before they play
@@ -27,22 +29,26 @@ pub struct Check {
     /// Print one JSON object a melody: path, errors, warnings, findings
     #[arg(long)]
     json: bool,
+    /// Write NAME.melody.lock beside each melody: version and digest of every player it uses now
+    #[arg(long)]
+    lock: bool,
     /// Print the melodies in their canonical JSON form
     #[arg(long, conflicts_with = "json")]
     canonical: bool,
     /// Print the JSON Schema of the canonical JSON form
-    #[arg(long, conflicts_with_all = ["melodies", "json", "canonical"])]
+    #[arg(long, conflicts_with_all = ["melodies", "json", "canonical", "lock"])]
     schema: bool,
 }
 
 impl Check {
-    pub fn run(self, _state: &State) -> Result<Exit, Failure> {
+    pub fn run(self, state: &State) -> Result<Exit, Failure> {
         if self.schema {
             return super::print(pretty(&json_schema()).as_bytes());
         }
         let mut exit = Exit::Completed;
         for path in &self.melodies {
-            let opened = opening::open(path);
+            // A new lock is made from what is found without the old one.
+            let opened = if self.lock { opening::open_with(state, path, None) } else { opening::open(state, path) };
             if opened.is_err() {
                 exit = Exit::Melody;
             }
@@ -53,21 +59,33 @@ impl Check {
 
     fn report(&self, path: &Path, opened: Result<Opened, Vec<Diagnostic>>) -> Result<(), Failure> {
         let findings = match &opened {
-            Ok(opened) => &opened.warnings,
+            Ok(opened) => &opened.checked.warnings,
             Err(findings) => findings,
         };
         if self.json {
-            return super::print(as_json(path, findings).as_bytes()).map(drop);
+            super::print(as_json(path, findings).as_bytes())?;
+        } else {
+            opening::say(findings);
         }
-        opening::say(findings);
         let Ok(opened) = opened else { return Ok(()) };
-        if self.canonical {
-            return super::print(pretty(&to_json(&opened.melody)).as_bytes()).map(drop);
+        let Some(melody) = opened.melody() else { return Ok(()) };
+        if self.lock {
+            let lock = players::lock_path(path);
+            let text = Lock::of(&opened.checked).to_text();
+            fs::write(&lock, text).map_err(|error| Failure::usage(format!("{}: {error}", lock.display())))?;
         }
-        let melody = &opened.melody;
-        let mut text = format!("{}: {} is sound", path.display(), melody.name.value);
-        let _ = writeln!(text, ", {} nodes", melody.nodes.len());
-        super::print(text.as_bytes()).map(drop)
+        if self.canonical {
+            super::print(pretty(&to_json(melody)).as_bytes())?;
+        } else if !self.json {
+            let (name, nodes) = (&melody.name.value, melody.nodes.len());
+            let bodies = match opened.checked.melodies.len() - 1 {
+                0 => String::new(),
+                1 => " and 1 body".to_owned(),
+                many => format!(" and {many} bodies"),
+            };
+            super::print(format!("{}: {name} is sound, {nodes} nodes{bodies}\n", path.display()).as_bytes())?;
+        }
+        Ok(())
     }
 }
 

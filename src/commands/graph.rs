@@ -33,9 +33,10 @@ enum Format {
 }
 
 impl Graph {
-    pub fn run(self, _state: &State) -> Result<Exit, Failure> {
-        let melody = opening::open_or_say(&self.melody)?;
-        let chart = Chart::of(&melody, &mut opening::body);
+    pub fn run(self, state: &State) -> Result<Exit, Failure> {
+        let opened = opening::or_say(opening::open(state, &self.melody))?;
+        let Some(melody) = opened.melody() else { return Ok(Exit::Melody) };
+        let chart = Chart::of(melody, &mut opening::body);
         let text = match self.format {
             Format::Dot => dot(&chart),
             Format::Mermaid => mermaid(&chart),

@@ -7,7 +7,11 @@ mod completions;
 mod doctor;
 mod graph;
 mod new;
+mod play;
 mod reach;
+mod resume;
+mod runs;
+mod show;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -48,7 +52,11 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Play(play::Play),
     Check(check::Check),
+    Runs(runs::Runs),
+    Show(show::Show),
+    Resume(resume::Resume),
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
     Graph(graph::Graph),
@@ -62,6 +70,10 @@ impl CommandLine {
     pub fn run(self) -> Result<Exit, Failure> {
         let state = || State::locate(self.state.as_deref());
         match self.command {
+            Command::Play(command) => command.run(&state()?),
+            Command::Runs(command) => command.run(&state()?),
+            Command::Show(command) => command.run(&state()?),
+            Command::Resume(command) => command.run(&state()?),
             Command::Check(command) => command.run(&state()?),
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),

@@ -16,13 +16,14 @@ mod stats;
 mod tree;
 mod words;
 
+pub use words::summary as closing;
+
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::io::{self, Write};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::events::Notice;
 use symphony_ecs_core::events::notice::Summary;
-
 
 /// Notices that may wait for the view.
 const WAITING: usize = 8192;
