@@ -1,5 +1,6 @@
 //! The melody: what a person writes, as a model, and the text format it is written in.
 
+pub mod check;
 pub mod diagnostics;
 pub mod json;
 pub mod model;
@@ -11,6 +12,7 @@ pub mod sources;
 mod units;
 mod words;
 
+pub use check::{Checked, CheckedMelody, CheckedNode, check};
 pub use diagnostics::{Diagnostic, Severity};
 pub use json::{from_json, to_json};
 pub use model::{Melody, Span, Spanned};
