@@ -10,5 +10,6 @@
 
 pub mod builtin;
 pub mod bus;
+pub mod host;
 pub mod manifest;
 pub mod sdk;

@@ -87,6 +87,11 @@ impl Seat {
 }
 
 impl Runs {
+    /// No runs yet; each will look at `walk_limit` rows a frame at most.
+    pub(crate) fn new(walk_limit: u32) -> Self {
+        Self { walk_limit, ..Self::default() }
+    }
+
     /// Seats a run and says where.
     pub(crate) fn seat(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
         let free = self.seats.iter().position(Option::is_none);

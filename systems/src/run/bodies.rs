@@ -157,6 +157,87 @@ impl Run {
         self.note(|| (Some(path), What::BodyOpened { melody, nodes }));
     }
 
+    /// A recorded event says that a body opened (replay).
+    pub(crate) fn replay_open(
+        &mut self,
+        columns: &mut Columns<'_>,
+        base: u32,
+        score: Arc<Score>,
+        parent: Option<Parent>,
+        place: Place,
+        inputs: Vec<Value>,
+    ) {
+        if let (Some(parent), Place::Item(index)) = (parent, place)
+            && let Some(state) = self.maps.get_mut(&(parent.block, parent.row))
+        {
+            state.open += 1;
+            state.next = state.next.max(index + 1);
+        }
+        self.open(columns, base, Opening { score, parent, place, inputs });
+    }
+
+    /// A recorded event says that a composite row began; if it is a map, its items are found again (replay).
+    pub(crate) fn replay_map(&mut self, block: &Block, row: Row) {
+        if let Action::Map(map) = &block.score.spec(row).action
+            && let Ok(Value::List(items)) = Scope::of(block).gather(&map.over)
+        {
+            let results = vec![None; items.len()];
+            self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results });
+        }
+    }
+
+    /// A recorded event says that an item's body closed (replay).
+    pub(crate) fn item_closed(&mut self, parent: Parent, index: u32, outputs: Option<Vec<Value>>) {
+        if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
+            state.open = state.open.saturating_sub(1);
+            if let Some(result) = state.results.get_mut(index as usize) {
+                *result = outputs;
+            }
+        }
+    }
+
+    /// A composite row was playing when the process died: what had not opened yet opens now.
+    pub(crate) fn reopen_body(&mut self, block: &mut Block, row: Row) {
+        let score = Arc::clone(&block.score);
+        let spec = score.spec(row);
+        let parent = Parent { block: block.id, row };
+        if let Action::Map(_) = &spec.action {
+            return self.hungry_maps.push((block.id, row));
+        }
+        if self.blocks().any(|open| open.parent == Some(parent)) {
+            return;
+        }
+        let mut values = Vec::new();
+        if Scope::of(block).inputs(row, &mut values).is_err() {
+            return;
+        }
+        let (body, place) = match &spec.action {
+            Action::Nested(body) => (body, Place::Nested),
+            Action::Loop(repeat) => (&repeat.body, Place::Loop),
+            _ => return,
+        };
+        let inputs = Self::body_inputs(body, &spec.input_names, &values);
+        self.to_open.push_back(Opening { score: Arc::clone(body), parent: Some(parent), place, inputs });
+    }
+
+    /// Maps that were restored take up their next items.
+    pub(crate) fn feed_hungry_maps(&mut self, columns: &mut Columns<'_>) {
+        for (id, row) in std::mem::take(&mut self.hungry_maps) {
+            let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
+            let score = Arc::clone(&block.score);
+            if let Action::Map(map) = &score.spec(row).action {
+                self.feed_map(columns, &mut block, row, map);
+            }
+            self.blocks[id.0 as usize] = Some(block);
+            self.dirty.push(id);
+        }
+    }
+
+    /// Blocks that ever opened.
+    pub(crate) fn block_count(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// All rows of a block are over.
     pub(crate) fn body_over(&mut self, columns: &mut Columns<'_>, mut block: Box<Block>) {
         let (id, place) = (block.id, block.place);

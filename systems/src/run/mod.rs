@@ -16,6 +16,7 @@ mod undo;
 mod values;
 mod walk;
 
+pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
 pub use undo::UndoEntry;
@@ -70,6 +71,9 @@ pub struct Run {
     pub(crate) to_open: VecDeque<bodies::Opening>,
     /// Maps that play.
     pub(crate) maps: BTreeMap<(BlockId, Row), bodies::MapState>,
+
+    /// Maps that were restored and have not taken up their items yet.
+    pub(crate) hungry_maps: Vec<(BlockId, Row)>,
 
     /// What came back from the stage (or from virtual players) and was not looked at yet.
     pub(crate) answers: Vec<Answer>,
@@ -216,6 +220,7 @@ impl Run {
             dirty: Vec::new(),
             to_open: VecDeque::new(),
             maps: BTreeMap::new(),
+            hungry_maps: Vec::new(),
             answers: Vec::new(),
             alarms: Vec::new(),
             commands: Vec::new(),
@@ -267,6 +272,7 @@ impl Run {
             && self.commands.is_empty()
             && self.pauses.is_empty()
             && self.dirty.is_empty()
+            && self.hungry_maps.is_empty()
             && self.to_open.is_empty()
             && self.failures.is_empty()
             && self.candidates.is_empty()
@@ -288,6 +294,23 @@ impl Run {
     pub(crate) fn plan(&mut self, at: Time, what: Alarm) {
         self.timers.push(Reverse(Timer { at, seq: self.timer_seq, what }));
         self.timer_seq += 1;
+    }
+
+    /// Timers that a checkpoint keeps: (time, block, row, whether an approval ends).
+    pub(crate) fn durable_timers(&self) -> Vec<(Time, BlockId, Row, bool)> {
+        let kept = self.timers.iter().filter_map(|Reverse(timer)| match timer.what {
+            Alarm::Retry(block, row) => Some((timer.at, timer.seq, block, row, false)),
+            Alarm::ApprovalOver(block, row) => Some((timer.at, timer.seq, block, row, true)),
+            Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => None,
+        });
+        let mut kept: Vec<_> = kept.collect();
+        kept.sort_unstable();
+        kept.into_iter().map(|(at, _, block, row, approval)| (at, block, row, approval)).collect()
+    }
+
+    /// Plans a timer that a checkpoint kept.
+    pub(crate) fn plan_durable(&mut self, at: Time, block: BlockId, row: Row, approval: bool) {
+        self.plan(at, if approval { Alarm::ApprovalOver(block, row) } else { Alarm::Retry(block, row) });
     }
 
     /// The run must end within this much of its time.
