@@ -9,7 +9,5 @@
 //! `symphony_ecs_core::ports`.
 
 pub mod builtin;
-pub mod bus;
-pub mod host;
-pub mod manifest;
+pub mod bundled;
 pub mod sdk;
