@@ -29,7 +29,7 @@ fn child_appends_until_it_is_killed() {
 
 #[test]
 fn a_killed_writer_loses_nothing_it_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let run = dir.path().join("run");
     let (mut known, mut kills) = (0, 0);
     for round in 0..ROUNDS {
@@ -73,7 +73,7 @@ fn a_killed_writer_loses_nothing_it_acknowledged() {
 
 /// A run whose writer was killed, so that its frames lie in the log: (folder, frames, bytes of the log).
 pub(super) fn killed(frames: u64) -> (tempfile::TempDir, Vec<u8>, Vec<u8>) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     for frame in 1..=frames {
         append(&mut journal, [frame]);
@@ -83,7 +83,7 @@ pub(super) fn killed(frames: u64) -> (tempfile::TempDir, Vec<u8>, Vec<u8>) {
     let db = std::fs::read(dir.path().join("journal.db")).unwrap();
     let wal = std::fs::read(dir.path().join("journal.db-wal")).unwrap();
     drop(journal);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     lay(dir.path(), &db, &wal);
     (dir, db, wal)
 }
