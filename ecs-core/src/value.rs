@@ -13,6 +13,10 @@ use std::sync::Arc;
 /// Values up to this many bytes of canonical JSON travel inline; larger ones go to the Artifact Store.
 pub const INLINE_LIMIT: usize = 64 * 1024;
 
+/// Media type of a spilled value: canonical JSON of a value that is larger than [`INLINE_LIMIT`] and therefore lives
+/// in the Artifact Store. Its handle stands for the value wherever the port's type is not `artifact`.
+pub const SPILLED: &str = "application/vnd.symphony.value+json";
+
 /// What a port carries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {

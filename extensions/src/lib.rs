@@ -10,4 +10,6 @@
 
 pub mod builtin;
 pub mod bundled;
+pub mod bus;
+pub mod manifest;
 pub mod sdk;

@@ -17,6 +17,8 @@
 //! ```
 
 mod serve;
+mod session;
+mod spill;
 
 pub use symphony_ecs_core::melody::model::ErrorClass;
 pub use symphony_ecs_core::ports::Usage;
