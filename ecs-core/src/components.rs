@@ -50,3 +50,41 @@ impl Status {
         }
     }
 }
+
+/// How many waits a node still has; the top bit says that a producer it depends on gave nothing.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remaining(pub u32);
+
+impl Remaining {
+    /// Set when a hard producer (or a join) came to nothing: once due, the node is skipped.
+    pub const BLOCKED: u32 = 1 << 31;
+
+    /// Takes one wait away and says whether it was the last.
+    #[inline]
+    pub fn step(&mut self) -> bool {
+        self.0 -= 1;
+        self.0 & !Self::BLOCKED == 0
+    }
+
+    /// Whether nothing is waited for any more.
+    pub fn is_due(self) -> bool {
+        self.0 & !Self::BLOCKED == 0
+    }
+
+    /// Whether a producer gave nothing.
+    pub fn is_blocked(self) -> bool {
+        self.0 & Self::BLOCKED != 0
+    }
+}
+
+/// Attempts begun, over all players of the node.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempt(pub u16);
+
+/// Which of the node's players plays it: 0 for the first choice, then the fallbacks.
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice(pub u8);
+
+/// What the node has cost so far, in micro-dollars (saturating).
+#[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost(pub u32);

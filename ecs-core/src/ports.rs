@@ -311,20 +311,49 @@ pub enum JournalError {
     },
 }
 
-/// What may be decided in this frame, and by whom it will be played.
+/// Decides what plays when, and what becomes of failures.
 ///
 /// Maestro mode chooses; Manual mode follows the melody to the letter.
 pub trait ConductorPort: Send {
-    /// Puts the ready rows of one run into the order in which they shall play. Rows that are left out wait for a
-    /// later frame. `ready` holds (block, row) in the order in which they became ready.
-    fn order(&mut self, view: &DecisionView<'_>, ready: &mut Vec<(crate::ids::BlockId, crate::ids::Row)>);
+    /// Writes one priority per candidate (higher plays earlier; ties go by block and row).
+    fn prioritize(&mut self, candidates: &[Candidate], priorities: &mut Vec<u64>);
+    /// What to do after an attempt has failed.
+    fn after_failure(&mut self, failure: &AttemptFailure<'_>) -> Verdict;
 }
 
-/// What a conductor sees of a run.
-pub struct DecisionView<'a> {
-    /// Upward rank of a row: estimated time from its start to the end of its block along the longest path, in
-    /// nanoseconds.
-    pub rank: &'a dyn Fn(crate::ids::BlockId, crate::ids::Row) -> u64,
-    /// How many calls may still start now (`u32::MAX` when nothing bounds them).
-    pub room: u32,
+/// A row that could play now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its block.
+    pub block: crate::ids::BlockId,
+    /// Its row.
+    pub row: crate::ids::Row,
+    /// Upward rank in microseconds: the longest path from here to the end of its block.
+    pub rank: u32,
+}
+
+/// An attempt that failed, as the conductor sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptFailure<'a> {
+    /// Why.
+    pub failure: &'a CallFailure,
+    /// Attempts so far with this player, at least 1.
+    pub attempts: u32,
+    /// Which of the node's players played, 0 for the first choice.
+    pub choice: u32,
+    /// How many players the node names.
+    pub choices: u32,
+    /// The node's own rule.
+    pub retry: Option<&'a crate::melody::model::Retry>,
+}
+
+/// What happens after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another attempt with the same player, after this long.
+    Retry(Duration),
+    /// The next player of the node's list.
+    Fallback,
+    /// The node has failed; its `on_error` decides.
+    GiveUp,
 }

@@ -11,5 +11,6 @@
 pub mod builtin;
 pub mod bundled;
 pub mod bus;
+pub mod host;
 pub mod manifest;
 pub mod sdk;

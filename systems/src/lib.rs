@@ -1,1 +1,19 @@
-//! (skeleton)
+//! What happens each frame, in which order: the schedule and its phases, the orchestra that runs it, the life of a
+//! run, the decisions of Manual mode, and the journal.
+//!
+//! One frame is one run of the schedule: Intake → Advance → Decide → Arbitrate → Record → Dispatch → Retire →
+//! Publish (see [`frame`]). The frame never waits for a disk or a process.
+
+pub mod decide;
+pub mod frame;
+pub mod journal;
+pub mod options;
+pub mod orchestra;
+pub mod record;
+pub mod restore;
+pub mod run;
+pub mod runs;
+pub mod stage;
+
+pub use options::RunOptions;
+pub use orchestra::{Command, Orchestra, Pulse};

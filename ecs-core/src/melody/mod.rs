@@ -1,5 +1,20 @@
 //! The melody: what a person writes, as a model, and the text format it is written in.
 
 pub mod diagnostics;
+pub mod json;
 pub mod model;
+mod parse;
+mod places;
+mod render;
+pub mod schema;
 pub mod sources;
+mod units;
+mod words;
+
+pub use diagnostics::{Diagnostic, Severity};
+pub use json::{from_json, to_json};
+pub use model::{Melody, Span, Spanned};
+pub use parse::{Parsed, parse};
+pub use render::{render, summary};
+pub use schema::json_schema;
+pub use sources::Sources;

@@ -117,6 +117,8 @@ pub struct Node {
     pub id: Spanned<String>,
     /// `title`.
     pub title: Option<String>,
+    /// `description` (or `note`): free text for people.
+    pub description: Option<String>,
     /// `uses`: first choice and fallbacks. Empty for loops.
     pub uses: Vec<Spanned<PlayerRef>>,
     /// `in`.
@@ -342,8 +344,10 @@ pub enum OnError {
     /// Run the undos, then halt.
     Compensate,
     /// Halt and notify.
-    #[default]
     Halt,
+    /// Not said (the default): the run has failed.
+    #[default]
+    Fail,
 }
 
 /// A call beside the node's own: `undo`, `reconstruct`.

@@ -28,7 +28,7 @@ pub struct HelloAck {
     pub version: String,
 }
 
-/// REQUEST: play this. `M` is the map type: owned when read, borrowed when written.
+/// REQUEST: play this.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Comes back with every frame about this call. Unique within the process.
@@ -90,7 +90,7 @@ pub struct Response {
     pub usage: Cost,
 }
 
-/// What a call consumed. Either spelling of the money will do; both missing is nothing.
+/// What a call consumed; what is missing is nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Micro-dollars.

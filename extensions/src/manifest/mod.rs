@@ -23,6 +23,7 @@ mod parse;
 
 pub use digest::{MAX_BYTES, MAX_FILES};
 pub use fields::ManifestError;
+pub(crate) use fields::{listing, nearest};
 
 use crate::bus::codec::Codec;
 use std::collections::BTreeMap;

@@ -1,0 +1,91 @@
+//! Scores made by programs: generated graphs, simulations, benches.
+
+use super::topology::{Cycle, EdgeMode, Topology, topological_order};
+use super::{Action, Bind, Marks, NodeSpec, Score};
+use std::sync::Arc;
+
+/// How values run along the edges of a generated score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wiring {
+    /// Order only.
+    Order,
+    /// Every row has one output, and one input per producer, in the order of its producers.
+    Values,
+}
+
+impl Score {
+    /// A score from edges (producer, consumer, mode; no joins). `spec_of` may be empty: all rows have `specs[0]`.
+    /// Nodes are renumbered only where an edge runs backwards; rows are called `n0`, `n1`, … by their final place.
+    ///
+    /// # Panics
+    /// When `specs` is empty or a number is out of range: callers are programs, not people.
+    pub fn from_edges(
+        name: &str,
+        rows: u32,
+        edges: &[(u32, u32, EdgeMode)],
+        specs: Vec<NodeSpec>,
+        spec_of: Vec<u32>,
+        wiring: Wiring,
+    ) -> Result<Self, Cycle> {
+        assert!(!specs.is_empty(), "a score has at least one spec");
+        assert!(spec_of.is_empty() || spec_of.len() == rows as usize, "one spec a row");
+        if edges.iter().all(|(producer, consumer, _)| producer < consumer) {
+            return Ok(Self::from_sorted(name, Topology::from_sorted(rows, edges), specs, spec_of, wiring));
+        }
+        let order = topological_order(rows, edges)?;
+        let mut place = vec![0u32; rows as usize];
+        for (row, node) in order.iter().enumerate() {
+            place[*node as usize] = row as u32;
+        }
+        let edges: Vec<_> =
+            edges.iter().map(|(from, to, mode)| (place[*from as usize], place[*to as usize], *mode)).collect();
+        let spec_of = match spec_of.is_empty() {
+            true => spec_of,
+            false => order.iter().map(|node| spec_of[*node as usize]).collect(),
+        };
+        Ok(Self::from_sorted(name, Topology::from_sorted(rows, &edges), specs, spec_of, wiring))
+    }
+
+    fn from_sorted(name: &str, topology: Topology, specs: Vec<NodeSpec>, spec_of: Vec<u32>, wiring: Wiring) -> Self {
+        let rows = topology.rows();
+        let spec_at = |row: u32| &specs[spec_of.get(row as usize).map_or(0, |spec| *spec as usize)];
+        let waits = (0..rows).map(|row| topology.pred(row).len() as u32).collect();
+        let micros = |row: u32| u32::try_from(spec_at(row).estimate.as_micros()).unwrap_or(u32::MAX);
+        let rank = topology.ranks(micros);
+        let wired = wiring == Wiring::Values;
+        let marks = (0..rows).map(|row| {
+            let marks = marks_of(spec_at(row));
+            if wired { marks.and(Marks::OUTPUTS) } else { marks }
+        });
+        let marks = marks.collect();
+        let (mut slot_off, mut bind_off, mut binds) = (Vec::new(), Vec::new(), Vec::new());
+        if wired {
+            slot_off = (0..=rows).collect();
+            binds.reserve_exact(topology.edge_count());
+            bind_off.reserve_exact(rows as usize + 1);
+            bind_off.push(0);
+            for row in 0..rows {
+                binds.extend(topology.pred(row).iter().map(|producer| Bind::Slot(*producer)));
+                bind_off.push(binds.len() as u32);
+            }
+        }
+        let name: Arc<str> = name.into();
+        Self { name, topology, waits, marks, rank, spec_of, specs, slot_off, bind_off, binds, ..Self::default() }
+    }
+}
+
+/// The marks that follow from a spec alone.
+pub(super) fn marks_of(spec: &NodeSpec) -> Marks {
+    let mut marks = match &spec.action {
+        Action::Call(_) | Action::Pause(_) => Marks::default(),
+        Action::Function(..) => Marks::IN_PROCESS,
+        Action::Nested(_) | Action::Loop(_) | Action::Map(_) => Marks::COMPOSITE,
+    };
+    if spec.condition.is_some() || spec.approve.is_some() {
+        marks = marks.and(Marks::GATED);
+    }
+    if !spec.outputs.is_empty() {
+        marks = marks.and(Marks::OUTPUTS);
+    }
+    marks
+}

@@ -1,0 +1,177 @@
+//! A block: one playing of a score on a range of rows of the world.
+//!
+//! Invariants, for every row of an armed block:
+//! - `remaining` (without its top bit) is the number of waits not yet settled; the row is in `due` (once) or was
+//!   taken from it exactly when that is zero;
+//! - `open` is the number of rows that are not over.
+
+use super::join::{Decision, JoinState};
+use super::table::Columns;
+use std::sync::Arc;
+use symphony_ecs_core::components::{Attempt, Choice, Cost, Remaining, Status};
+use symphony_ecs_core::events::Place;
+use symphony_ecs_core::ids::{BlockId, Row};
+use symphony_ecs_core::score::{CandidateFrom, EdgeMode, Marks, Score};
+use symphony_ecs_core::value::Value;
+
+/// The composite row that a block plays for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its block.
+    pub block: BlockId,
+    /// Its row.
+    pub row: Row,
+}
+
+/// One playing of a score.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Its number in the run.
+    pub id: BlockId,
+    /// What it plays.
+    pub score: Arc<Score>,
+    /// Which of the run's scores that is.
+    pub score_ix: u32,
+    /// First row of the world that it takes.
+    pub base: u32,
+    /// What it plays for.
+    pub parent: Option<Parent>,
+    /// Its place below its parent.
+    pub place: Place,
+    /// Which iteration, when it is the body of a loop; 0 for the first.
+    pub iteration: u32,
+    /// Values of the score's inputs.
+    pub inputs: Vec<Value>,
+    /// Values of the rows' outputs, by slot.
+    pub values: Vec<Value>,
+    /// States of the score's joins.
+    pub joins: Vec<JoinState>,
+    /// Rows that are not over.
+    pub open: u32,
+    /// Rows that wait for nothing any more and have not been looked at.
+    pub due: Vec<u32>,
+}
+
+impl Block {
+    /// Number of rows.
+    pub fn rows(&self) -> u32 {
+        self.score.rows()
+    }
+
+    /// The row of the world.
+    pub fn at(&self, row: Row) -> usize {
+        (self.base + row.0) as usize
+    }
+
+    /// Sets all rows back to pending, with fresh counters, and collects those that wait for nothing.
+    pub fn arm(&mut self, columns: &mut Columns<'_>) {
+        let range = self.base as usize..(self.base + self.rows()) as usize;
+        columns.status[range.clone()].fill(Status::Pending);
+        columns.attempt[range.clone()].fill(Attempt(0));
+        columns.choice[range.clone()].fill(Choice(0));
+        columns.cost[range.clone()].fill(Cost(0));
+        let remaining = &mut columns.remaining[range];
+        for (remaining, waits) in remaining.iter_mut().zip(&self.score.waits) {
+            *remaining = Remaining(*waits);
+        }
+        self.open = self.rows();
+        self.values.clear();
+        self.values.resize(self.score.slot_count(), Value::Absent);
+        self.joins = self.score.joins.iter().map(|join| JoinState::new(join.candidates.len())).collect();
+        self.due.clear();
+        let waits = &self.score.waits;
+        self.due.extend((0..self.rows()).filter(|row| waits[*row as usize] == 0));
+        self.learn_inputs(columns);
+    }
+
+    /// Tells joins of the candidates that are inputs of the block: they are known from the start.
+    fn learn_inputs(&mut self, columns: &mut Columns<'_>) {
+        let score = Arc::clone(&self.score);
+        for (ix, join) in score.joins.iter().enumerate() {
+            for (candidate, from) in join.candidates.iter().enumerate() {
+                if let CandidateFrom::Input(input) = from {
+                    let present = self.inputs.get(*input as usize).is_some_and(Value::is_present);
+                    self.learn(columns, ix, candidate, present);
+                }
+            }
+        }
+    }
+
+    /// Rows finished without outputs: the short way for rows without marks. `rows` must be running.
+    pub fn finish_plain(&mut self, columns: &mut Columns<'_>, rows: &[u32]) {
+        let base = self.base as usize;
+        let end = base + self.rows() as usize;
+        let status = &mut columns.status[base..end];
+        let remaining = &mut columns.remaining[base..end];
+        let topology = &self.score.topology;
+        for row in rows {
+            status[*row as usize] = Status::Done;
+            for edge in topology.succ(*row) {
+                // Hard and soft edges alike: the producer has given what it has.
+                let consumer = edge.row();
+                if remaining[consumer as usize].step() {
+                    self.due.push(consumer);
+                }
+            }
+        }
+        self.open -= rows.len() as u32;
+    }
+
+    /// A row is over: writes its status and counts its consumers down. Its outputs must be in `values` by now.
+    pub fn settle(&mut self, columns: &mut Columns<'_>, row: Row, status: Status) {
+        debug_assert!(status.is_over() && !columns.status[self.at(row)].is_over(), "a row is over once");
+        let at = self.at(row);
+        columns.status[at] = status;
+        self.open -= 1;
+        let gave = status == Status::Done;
+        let score = Arc::clone(&self.score);
+        for edge in score.topology.succ(row.0) {
+            match edge.mode() {
+                EdgeMode::Hard => self.count(columns, edge.row(), gave),
+                EdgeMode::Soft => self.count(columns, edge.row(), true),
+                EdgeMode::Join => {}
+            }
+        }
+        if score.marks[row.ix()].any(Marks::JOINS) {
+            for (join, candidate) in score.joins_fed_by(row) {
+                let present = match score.joins[join].candidates[candidate] {
+                    CandidateFrom::Slot { slot, .. } => gave && self.values[slot as usize].is_present(),
+                    CandidateFrom::Input(_) => false,
+                };
+                self.learn(columns, join, candidate, present);
+            }
+        }
+    }
+
+    fn learn(&mut self, columns: &mut Columns<'_>, join: usize, candidate: usize, present: bool) {
+        let spec = &self.score.joins[join];
+        let (consumer, lenient) = (spec.consumer, spec.lenient);
+        match self.joins[join].learn(spec.kind, candidate, present) {
+            Some(_) if consumer == u32::MAX => {}
+            Some(Decision::Satisfied) => self.count(columns, consumer, true),
+            Some(Decision::Impossible) => self.count(columns, consumer, lenient),
+            None => {}
+        }
+    }
+
+    /// Takes one wait from a consumer; `gave` is false when what it waited for came to nothing.
+    fn count(&mut self, columns: &mut Columns<'_>, consumer: u32, gave: bool) {
+        let remaining = &mut columns.remaining[(self.base + consumer) as usize];
+        if !gave {
+            remaining.0 |= Remaining::BLOCKED;
+        }
+        if remaining.step() {
+            self.due.push(consumer);
+        }
+    }
+
+    /// Collects `due` anew from the columns: after a replay, when it was not kept.
+    pub fn find_due(&mut self, columns: &Columns<'_>) {
+        let base = self.base as usize;
+        let pending = |row: &u32| {
+            let at = base + *row as usize;
+            columns.status[at] == Status::Pending && columns.remaining[at].is_due()
+        };
+        self.due = (0..self.rows()).filter(pending).collect();
+    }
+}

@@ -1,0 +1,281 @@
+//! The orchestra: the world in which everything plays, its schedule, and the loops that run it.
+//!
+//! A real loop sleeps until something happens: an answer of the stage, a commit of the journal, a command, a timer.
+//! A virtual run needs no sleep; its time jumps.
+
+use crate::decide::{Conductor, Manual};
+use crate::frame;
+use crate::options::RunOptions;
+use crate::run::{Run, Tally};
+use crate::runs::{Runs, Seat};
+use crate::stage::{Functions, Rehearsal, Stage, TypedRehearsal};
+use bevy_ecs::prelude::*;
+use crossbeam_channel::{Receiver, Select};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use symphony_ecs_core::components::Status;
+use symphony_ecs_core::events::{Notice, Place, RunStatus};
+use symphony_ecs_core::ids::{Row, RunSlot};
+use symphony_ecs_core::ports::{ArtifactPort, ConductorPort, ExtensionPort, JournalError, JournalPort};
+use symphony_ecs_core::value::Value;
+use symphony_pit::dag::{Columns, NodeQuery, NodeTable};
+
+/// Something a person asks of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Let a node that waits for a person play, or not.
+    Approve {
+        /// The node's path.
+        node: String,
+        /// The answer.
+        approved: bool,
+        /// Who says so.
+        by: String,
+    },
+    /// Stop for good.
+    Cancel {
+        /// Who says so.
+        by: String,
+    },
+}
+
+/// What a frame has left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// Something can be done at once: run the next frame.
+    Beat,
+    /// Nothing until something arrives, or until this much time has passed.
+    Rest(Option<Duration>),
+}
+
+/// The world, its schedule and its way in and out.
+pub struct Orchestra {
+    world: World,
+    schedule: Schedule,
+    nodes: QueryState<NodeQuery>,
+}
+
+/// The parts an orchestra is made of; everything has a default that plays alone.
+pub struct OrchestraParts {
+    /// Where out-of-process players play.
+    pub stage: Option<Box<dyn ExtensionPort>>,
+    /// Models of players for virtual runs.
+    pub rehearsal: Arc<dyn Rehearsal>,
+    /// Functions of this process, for calls whose inputs must be read from the store.
+    pub functions: Option<Arc<dyn Functions>>,
+    /// The Artifact Store.
+    pub artifacts: Option<Arc<dyn ArtifactPort>>,
+    /// Who decides.
+    pub conductor: Box<dyn ConductorPort>,
+    /// Rows looked at per frame and run at most.
+    pub walk_limit: u32,
+}
+
+impl Default for OrchestraParts {
+    fn default() -> Self {
+        Self {
+            stage: None,
+            rehearsal: Arc::new(TypedRehearsal),
+            functions: None,
+            artifacts: None,
+            conductor: Box::new(Manual),
+            walk_limit: 1 << 16,
+        }
+    }
+}
+
+impl Default for Orchestra {
+    fn default() -> Self {
+        Self::new(OrchestraParts::default())
+    }
+}
+
+impl Orchestra {
+    /// An orchestra in which nothing plays yet.
+    pub fn new(parts: OrchestraParts) -> Self {
+        let mut world = World::new();
+        world.insert_resource(Runs::new(parts.walk_limit));
+        world.init_resource::<NodeTable>();
+        world.insert_resource(Conductor::new(parts.conductor));
+        world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
+        let nodes = world.query::<NodeQuery>();
+        Self { world, schedule: frame::schedule(), nodes }
+    }
+
+    /// Seats a new run; it begins with the next frame.
+    pub fn play(&mut self, options: &RunOptions, journal: Option<Box<dyn JournalPort>>) -> RunSlot {
+        let root = Arc::clone(&options.score);
+        NodeTable::grow(&mut self.world, root.rows());
+        self.world.resource_mut::<Runs>().seat(|slot| {
+            let mut run = Run::new(slot, options);
+            run.begin();
+            run.open_root(options);
+            Seat::new(run, journal)
+        })
+    }
+
+    /// Seats a run that was restored from its journal.
+    pub(crate) fn seat_restored(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
+        self.world.resource_mut::<Runs>().seat(make)
+    }
+
+    pub(crate) fn world(&mut self) -> (&mut World, &mut QueryState<NodeQuery>) {
+        (&mut self.world, &mut self.nodes)
+    }
+
+    /// Runs one frame.
+    pub fn frame(&mut self) {
+        self.schedule.run(&mut self.world);
+    }
+
+    /// What is left to do.
+    pub fn pulse(&self) -> Pulse {
+        let runs = self.world.resource::<Runs>();
+        let mut next: Option<Duration> = None;
+        for seat in runs.iter() {
+            if !seat.is_quiet() {
+                return Pulse::Beat;
+            }
+            if seat.run.is_over() || seat.broken.is_some() {
+                continue;
+            }
+            if let Some(at) = seat.run.next_timer() {
+                if seat.run.clock == symphony_ecs_core::clock::ClockKind::Virtual {
+                    return Pulse::Beat;
+                }
+                let wait = at.since(seat.run.now);
+                next = Some(next.map_or(wait, |next| next.min(wait)));
+            }
+        }
+        Pulse::Rest(next)
+    }
+
+    /// Sleeps until an answer or a commit arrives, a message waits on one of `also`, or `most` has passed.
+    pub fn rest<T>(&mut self, most: Option<Duration>, also: &[&Receiver<T>]) {
+        let calls = self.world.resource_mut::<Stage>().channels();
+        let mut runs = self.world.resource_mut::<Runs>();
+        let commits: Vec<_> =
+            runs.iter_mut().filter_map(|seat| seat.journal().map(|journal| journal.committed().clone())).collect();
+        let mut select = Select::new();
+        for calls in &calls {
+            select.recv(calls);
+        }
+        for commits in &commits {
+            select.recv(commits);
+        }
+        for also in also {
+            select.recv(also);
+        }
+        // Only readiness matters here, not which channel it is: Intake drains them all.
+        let _ready = match most {
+            Some(most) => select.ready_deadline(Instant::now() + most),
+            None => Ok(select.ready()),
+        };
+    }
+
+    /// Plays a run to its end without commands: what simulations and tests do.
+    pub fn play_to_end(&mut self, slot: RunSlot) -> RunStatus {
+        loop {
+            self.frame();
+            match (self.pulse(), self.status(slot)) {
+                (Pulse::Beat, _) => {}
+                (Pulse::Rest(_), status) if status != RunStatus::Playing || self.failure(slot).is_some() => return status,
+                (Pulse::Rest(None), status) if !self.awaits_anything(slot) => return status,
+                (Pulse::Rest(wait), _) => self.rest::<()>(wait, &[]),
+            }
+        }
+    }
+
+    fn awaits_anything(&self, slot: RunSlot) -> bool {
+        let runs = self.world.resource::<Runs>();
+        runs.get(slot).is_some_and(|seat| !seat.run.flights.is_empty() || seat.run.committed < seat.run.frame)
+    }
+
+    /// Passes a command to a run.
+    pub fn command(&mut self, slot: RunSlot, command: Command) {
+        if let Some(seat) = self.world.resource_mut::<Runs>().get_mut(slot) {
+            seat.run.commands.push(command);
+        }
+    }
+
+    /// How a run stands.
+    pub fn status(&self, slot: RunSlot) -> RunStatus {
+        self.run(slot).map_or(RunStatus::Cancelled, |run| run.status)
+    }
+
+    /// Why the run's journal stopped, if it did.
+    pub fn failure(&self, slot: RunSlot) -> Option<&JournalError> {
+        self.world.resource::<Runs>().get(slot)?.broken.as_ref()
+    }
+
+    /// A run's state.
+    pub fn run(&self, slot: RunSlot) -> Option<&Run> {
+        self.world.resource::<Runs>().get(slot).map(|seat| &seat.run)
+    }
+
+    /// Counts of a run.
+    pub fn tally(&self, slot: RunSlot) -> Tally {
+        self.run(slot).map(|run| run.tally).unwrap_or_default()
+    }
+
+    /// Notices of committed frames since the last call, of all runs.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.world.resource_mut::<Runs>().published)
+    }
+
+    /// Sealed frames of a run without a journal, if it records.
+    pub fn sealed(&mut self, slot: RunSlot) -> Vec<Vec<u8>> {
+        let mut runs = self.world.resource_mut::<Runs>();
+        runs.get_mut(slot).map(|seat| std::mem::take(&mut seat.record)).unwrap_or_default()
+    }
+
+    /// Nodes of the open blocks with path, status, attempt and outputs, in order.
+    pub fn nodes(&mut self, slot: RunSlot) -> Vec<NodeView> {
+        let mut views = Vec::new();
+        let columns = Columns::of(self.nodes.query_mut(&mut self.world));
+        // The columns borrow the world; copy what is needed before looking at the run.
+        let (status, attempt) = (columns.status.to_vec(), columns.attempt.to_vec());
+        let runs = self.world.resource::<Runs>();
+        let Some(seat) = runs.get(slot) else { return views };
+        for block in seat.run.blocks() {
+            for row in (0..block.rows()).map(Row) {
+                if matches!(block.place, Place::Item(_)) && row.0 > 0 {
+                    continue;
+                }
+                let spec = block.score.spec(row);
+                let values = &block.values[block.score.slots(row)];
+                let outputs = spec.outputs.iter().map(|port| port.name.clone()).zip(values.iter().cloned()).collect();
+                views.push(NodeView {
+                    path: seat.run.path(block, row),
+                    status: status[block.at(row)],
+                    attempt: attempt[block.at(row)].0,
+                    outputs,
+                });
+            }
+        }
+        views
+    }
+
+    /// Takes a run out of the world; its journal is handed back to be closed.
+    pub fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
+        let seat = self.world.resource_mut::<Runs>().leave(slot)?;
+        let mut table = self.world.resource_mut::<NodeTable>();
+        for block in seat.run.blocks().chain(seat.run.closed.iter().map(|block| &**block)) {
+            table.give_back(block.base, block.rows());
+        }
+        Some(seat)
+    }
+}
+
+/// A node as `show` and tests see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeView {
+    /// Path.
+    pub path: String,
+    /// Status.
+    pub status: Status,
+    /// Attempts begun.
+    pub attempt: u16,
+    /// Outputs by port; absent ones included.
+    pub outputs: Vec<(String, Value)>,
+}

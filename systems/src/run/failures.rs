@@ -1,0 +1,75 @@
+//! The failure ladder: retry → fallback → `on_error`. The conductor says how far up the ladder a failure goes; this
+//! file does it.
+
+use super::{FailedAttempt, Run};
+use std::sync::Arc;
+use symphony_ecs_core::events::{RunStatus, SkipReason, Then};
+use symphony_ecs_core::melody::model::OnError;
+use symphony_ecs_core::ports::{AttemptFailure, CallFailure, ConductorPort, Verdict};
+use symphony_ecs_core::score::Action;
+use symphony_pit::dag::{Block, Columns};
+
+impl Run {
+    /// Decides what becomes of the attempts that failed in this frame.
+    pub(crate) fn judge(&mut self, columns: &mut Columns<'_>, conductor: &mut dyn ConductorPort) {
+        for FailedAttempt { block: id, row, failure } in std::mem::take(&mut self.failures) {
+            let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
+            if columns.status[block.at(row)].is_over() {
+                // It was stopped with its body in the meantime.
+            } else if self.halting.is_some() {
+                self.stop(columns, &mut block, row);
+            } else {
+                let score = Arc::clone(&block.score);
+                let spec = score.spec(row);
+                let choice = u32::from(columns.choice[block.at(row)].0);
+                let choices = match &spec.action {
+                    Action::Call(players) => players.len() as u32,
+                    _ => 1,
+                };
+                let tries = self.tries.get(&(id, row)).copied().unwrap_or(0);
+                let view =
+                    AttemptFailure { failure: &failure, attempts: tries + 1, choice, choices, retry: spec.retry.as_deref() };
+                let then = match conductor.after_failure(&view) {
+                    Verdict::Retry(after) => {
+                        let wait = after.max(failure.retry_after.unwrap_or_default());
+                        Then::Retry { at: self.now.after(wait), choice }
+                    }
+                    Verdict::Fallback => Then::Retry { at: self.now, choice: choice + 1 },
+                    Verdict::GiveUp => Then::Stop,
+                };
+                self.fault(columns, &block, row, &failure, then);
+                if then == Then::Stop {
+                    let parent = block.parent;
+                    self.give_up(columns, &mut block, row, &failure);
+                    let failed = columns.status[block.at(row)] == symphony_ecs_core::components::Status::Failed;
+                    self.blocks[id.0 as usize] = Some(block);
+                    if let (true, None, Some(parent), OnError::Fail) = (failed, &self.halting, parent, spec.on_error) {
+                        let message = format!("in `{}`: {}", score.id(row), failure.message);
+                        self.body_failed(columns, parent, failure.class, message);
+                    }
+                    self.dirty.push(id);
+                    continue;
+                }
+            }
+            self.blocks[id.0 as usize] = Some(block);
+            self.dirty.push(id);
+        }
+    }
+
+    /// What `on_error` says.
+    fn give_up(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: symphony_ecs_core::ids::Row, failure: &CallFailure) {
+        let on_error = block.score.spec(row).on_error;
+        if on_error == OnError::Skip {
+            return self.skip(columns, block, row, SkipReason::Forgiven(failure.class));
+        }
+        self.fail(columns, block, row, failure.class, &failure.message);
+        let reason = format!("`{}` failed ({}): {}", self.path(block, row), failure.class, failure.message);
+        match on_error {
+            OnError::Skip => {}
+            OnError::Halt | OnError::Reconstruct => self.halt(RunStatus::Halted, reason, false),
+            OnError::Compensate => self.halt(RunStatus::Halted, reason, true),
+            OnError::Fail if block.parent.is_some() => {}
+            OnError::Fail => self.halt(RunStatus::Failed, reason, false),
+        }
+    }
+}

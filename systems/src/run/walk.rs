@@ -1,0 +1,276 @@
+//! The walk: everything that follows from finished rows without a decision, a player of the stage or a disk.
+//!
+//! Due rows are looked at (blocked? condition? inputs? approval?), functions of this process are played, bodies open
+//! and close, and what they give makes further rows due, until nothing moves. The walk is bounded by a number of
+//! rows, not by a time, so that it does the same on every machine.
+
+use super::Run;
+use rayon::prelude::*;
+use super::values::{AbsentInput, Scope};
+use symphony_ecs_core::components::{Attempt, Status};
+use symphony_ecs_core::events::SkipReason;
+use symphony_ecs_core::ids::{BlockId, Row};
+use symphony_ecs_core::ports::{CallFailure, Candidate, InProcessCall, SettingValue, Usage};
+use symphony_ecs_core::score::{Action, Marks, NodeSpec};
+use symphony_ecs_core::value::{SPILLED, Value};
+use symphony_pit::dag::{Block, Columns, NodeTable};
+
+/// Rows of the world, as a run sees them while it walks.
+pub struct World<'a, 'w> {
+    /// All columns.
+    pub columns: &'a mut Columns<'w>,
+    /// Which rows are taken.
+    pub table: &'a mut NodeTable,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Walk {
+    /// Nothing moves any more.
+    Quiet,
+    /// A body needs this many more rows of the world.
+    Grow(u32),
+    /// The frame has done enough; the next one goes on.
+    Paused,
+}
+
+/// Functions in one wave from which on they are spread over the threads.
+const SPREAD: usize = 64;
+
+impl Run {
+    /// Walks until nothing moves, the world must grow, or `limit` rows were looked at.
+    pub(crate) fn walk(&mut self, world: &mut World<'_, '_>, limit: &mut u32) -> Walk {
+        loop {
+            while let Some(opening) = self.to_open.front() {
+                let rows = opening.score.rows();
+                let Some(base) = world.table.take(rows) else { return Walk::Grow(rows) };
+                if let Some(opening) = self.to_open.pop_front() {
+                    self.open(world.columns, base, opening);
+                }
+            }
+            if self.halting.is_some() || self.is_over() {
+                self.dirty.clear();
+                return Walk::Quiet;
+            }
+            let Some(id) = self.dirty.pop() else { return Walk::Quiet };
+            if *limit == 0 {
+                self.dirty.push(id);
+                return Walk::Paused;
+            }
+            let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
+            self.visit(world.columns, &mut block, limit);
+            if block.open == 0 && block.due.is_empty() {
+                self.body_over(world.columns, block);
+            } else {
+                if !block.due.is_empty() && self.halting.is_none() {
+                    self.dirty.push(id);
+                }
+                self.blocks[id.0 as usize] = Some(block);
+            }
+        }
+    }
+
+    fn visit(&mut self, columns: &mut Columns<'_>, block: &mut Block, limit: &mut u32) {
+        let mut wave = Vec::new();
+        let mut functions = Vec::new();
+        while !block.due.is_empty() && *limit > 0 && self.halting.is_none() {
+            std::mem::swap(&mut wave, &mut block.due);
+            *limit = limit.saturating_sub(wave.len() as u32);
+            let score = std::sync::Arc::clone(&block.score);
+            let busy = Marks::GATED.and(Marks::IN_PROCESS).and(Marks::COMPOSITE);
+            for row in wave.drain(..) {
+                let at = (block.base + row) as usize;
+                let row = Row(row);
+                if columns.remaining[at].is_blocked() {
+                    self.skip(columns, block, row, SkipReason::Upstream);
+                } else if !score.marks[row.ix()].any(busy) {
+                    self.ready(columns, block, row);
+                } else if let Some(row) = self.gate(columns, block, row) {
+                    if score.marks[row.ix()].any(Marks::IN_PROCESS) && self.failures.is_empty() {
+                        functions.push(row);
+                    } else {
+                        self.admit(columns, block, row);
+                    }
+                }
+            }
+            self.play_functions(columns, block, &mut functions);
+        }
+    }
+
+    /// The row waits for a decision from now on.
+    fn ready(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row) {
+        columns.status[block.at(row)] = Status::Ready;
+        self.candidates.push(Candidate { block: block.id, row, rank: block.score.rank[row.ix()] });
+    }
+
+    /// Looks at condition, inputs and approval. Gives the row back if it may play now.
+    fn gate(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row) -> Option<Row> {
+        let score = std::sync::Arc::clone(&block.score);
+        if !score.marks[row.ix()].any(Marks::GATED) {
+            return Some(row);
+        }
+        let spec = score.spec(row);
+        if let Some((expr, names)) = &spec.condition {
+            let reason = match Scope::of(block).eval(expr, names) {
+                Ok(Value::Bool(true)) => None,
+                Ok(Value::Bool(false)) => Some(SkipReason::Condition),
+                Ok(_) => Some(SkipReason::ConditionAbsent(format!("`{}` is not a truth value", expr.text()))),
+                Err(why) => Some(SkipReason::ConditionAbsent(format!("`{}`: {why}", expr.text()))),
+            };
+            if let Some(reason) = reason {
+                self.skip(columns, block, row, reason);
+                return None;
+            }
+        }
+        let mut inputs = std::mem::take(&mut self.scratch.inputs);
+        let gathered = Scope::of(block).inputs(row, &mut inputs);
+        inputs.clear();
+        self.scratch.inputs = inputs;
+        if let Err(AbsentInput(why)) = gathered {
+            self.skip(columns, block, row, SkipReason::InputAbsent(why));
+            return None;
+        }
+        if let Some(approve) = &spec.approve {
+            let until = approve.timeout.map(|span| self.now.after(span));
+            self.ask(columns, block, row, until);
+            return None;
+        }
+        Some(row)
+    }
+
+    /// Lets a row play that has passed its gate: at once if it can, else it becomes a candidate.
+    pub(crate) fn admit(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row) {
+        let marks = block.score.marks[row.ix()];
+        if marks.any(Marks::COMPOSITE) {
+            self.begin_body(columns, block, row);
+        } else if marks.any(Marks::IN_PROCESS) {
+            self.play_functions(columns, block, &mut vec![row]);
+        } else {
+            self.ready(columns, block, row);
+        }
+    }
+
+    /// Plays functions of this process; many of them on all threads. Results are applied in the order of the rows,
+    /// so nothing depends on the number of threads.
+    fn play_functions(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &mut Vec<Row>) {
+        if rows.len() < SPREAD || rayon::current_num_threads() == 1 {
+            for row in rows.drain(..) {
+                self.play_function(columns, block, row);
+            }
+            return;
+        }
+        let shared = &*block;
+        let tries = &self.tries;
+        let played: Vec<_> = rows
+            .par_iter()
+            .with_min_len(16)
+            .map(|row| {
+                let (mut inputs, mut results) = (Vec::new(), Vec::new());
+                let tries = tries.get(&(shared.id, *row)).copied().unwrap_or(0);
+                let outcome = call_function(shared, *row, tries, &mut inputs, &mut results);
+                (*row, outcome, results)
+            })
+            .collect();
+        rows.clear();
+        for (row, outcome, mut results) in played {
+            self.function_played(columns, block, row, outcome, &mut results);
+        }
+    }
+
+    fn play_function(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row) {
+        let mut inputs = std::mem::take(&mut self.scratch.inputs);
+        let mut results = std::mem::take(&mut self.scratch.results);
+        let tries = if self.tries.is_empty() { 0 } else { self.tries.get(&(block.id, row)).copied().unwrap_or(0) };
+        let outcome = call_function(block, row, tries, &mut inputs, &mut results);
+        inputs.clear();
+        self.scratch.inputs = inputs;
+        self.function_played(columns, block, row, outcome, &mut results);
+        results.clear();
+        self.scratch.results = results;
+    }
+
+    fn function_played(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: Row,
+        outcome: Played,
+        results: &mut Vec<Value>,
+    ) {
+        let at = block.at(row);
+        match outcome {
+            Played::Done => {
+                columns.attempt[at] = Attempt(columns.attempt[at].0.saturating_add(1));
+                self.finish(columns, block, row, results, Usage::default());
+            }
+            // A value that lives in the store must be read first, and the frame does not wait for a disk.
+            Played::Spilled => self.ready(columns, block, row),
+            Played::Absent(why) => self.skip(columns, block, row, SkipReason::InputAbsent(why)),
+            Played::Failed(failure) => {
+                columns.attempt[at] = Attempt(columns.attempt[at].0.saturating_add(1));
+                columns.status[at] = Status::Running;
+                self.failures.push(super::FailedAttempt { block: block.id, row, failure });
+            }
+        }
+    }
+
+    /// Looks at a row again after an alarm or an approval.
+    pub(crate) fn readmit(&mut self, columns: &mut Columns<'_>, id: BlockId, row: Row) {
+        let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { return };
+        self.admit(columns, &mut block, row);
+        self.blocks[id.0 as usize] = Some(block);
+        self.dirty.push(id);
+    }
+}
+
+enum Played {
+    Done,
+    Spilled,
+    Absent(String),
+    Failed(CallFailure),
+}
+
+fn call_function(block: &Block, row: Row, tries: u32, inputs: &mut Vec<Value>, results: &mut Vec<Value>) -> Played {
+    let spec = block.score.spec(row);
+    let Action::Function(_, function) = &spec.action else { return Played::Spilled };
+    if let Err(AbsentInput(why)) = Scope::of(block).inputs(row, inputs) {
+        return Played::Absent(why);
+    }
+    if inputs.iter().any(is_spilled) {
+        return Played::Spilled;
+    }
+    results.clear();
+    results.resize(block.score.slots(row).len(), Value::Absent);
+    let varied;
+    let settings: &[(std::sync::Arc<str>, SettingValue)] = match spec.with.is_empty() {
+        true => &[],
+        false => {
+            varied = super::settings::for_attempt(spec, tries + 1);
+            &varied
+        }
+    };
+    let mut call =
+        InProcessCall { input_names: &spec.input_names, inputs, settings, outputs: &spec.outputs, results };
+    match function.play(&mut call) {
+        Ok(()) => fit_results(block, spec, results),
+        Err(failure) => Played::Failed(failure),
+    }
+}
+
+/// Checks a function's results against its ports.
+fn fit_results(block: &Block, spec: &NodeSpec, results: &mut [Value]) -> Played {
+    for (port, value) in spec.outputs.iter().zip(results) {
+        if !super::flights::fits_at_a_glance(&port.ty, value) {
+            match super::flights::fit(port, value, &block.score.schemas) {
+                Ok(fitted) => *value = fitted,
+                Err(failure) => return Played::Failed(failure),
+            }
+        }
+    }
+    Played::Done
+}
+
+/// Whether the value lives in the Artifact Store because it is large.
+pub(crate) fn is_spilled(value: &Value) -> bool {
+    matches!(value, Value::Artifact(artifact) if artifact.media_type == SPILLED)
+}
