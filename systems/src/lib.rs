@@ -6,6 +6,7 @@
 
 pub mod decide;
 pub mod frame;
+pub mod journal;
 pub mod options;
 pub mod orchestra;
 pub mod record;

@@ -94,7 +94,7 @@ impl Orchestra {
     /// An orchestra in which nothing plays yet.
     pub fn new(parts: OrchestraParts) -> Self {
         let mut world = World::new();
-        world.insert_resource(Runs { walk_limit: parts.walk_limit, ..Runs::default() });
+        world.insert_resource(Runs::new(parts.walk_limit));
         world.init_resource::<NodeTable>();
         world.insert_resource(Conductor::new(parts.conductor));
         world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
@@ -157,14 +157,20 @@ impl Orchestra {
         let commits: Vec<_> =
             runs.iter_mut().filter_map(|seat| seat.journal().map(|journal| journal.committed().clone())).collect();
         let mut select = Select::new();
-        calls.iter().for_each(|calls| drop(select.recv(calls)));
-        commits.iter().for_each(|commits| drop(select.recv(commits)));
-        also.iter().for_each(|also| drop(select.recv(also)));
-        // Only readiness matters here; Intake drains the channels.
-        match most {
-            Some(most) => drop(select.ready_deadline(Instant::now() + most)),
-            None => drop(select.ready()),
+        for calls in &calls {
+            select.recv(calls);
         }
+        for commits in &commits {
+            select.recv(commits);
+        }
+        for also in also {
+            select.recv(also);
+        }
+        // Only readiness matters here, not which channel it is: Intake drains them all.
+        let _ready = match most {
+            Some(most) => select.ready_deadline(Instant::now() + most),
+            None => Ok(select.ready()),
+        };
     }
 
     /// Plays a run to its end without commands: what simulations and tests do.
@@ -173,7 +179,9 @@ impl Orchestra {
             self.frame();
             match (self.pulse(), self.status(slot)) {
                 (Pulse::Beat, _) => {}
-                (Pulse::Rest(_), status) if status != RunStatus::Playing || self.failure(slot).is_some() => return status,
+                (Pulse::Rest(_), status) if status != RunStatus::Playing || self.failure(slot).is_some() => {
+                    return status;
+                }
                 (Pulse::Rest(None), status) if !self.awaits_anything(slot) => return status,
                 (Pulse::Rest(wait), _) => self.rest::<()>(wait, &[]),
             }

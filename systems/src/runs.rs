@@ -82,11 +82,17 @@ impl Seat {
     pub(crate) fn is_quiet(&self) -> bool {
         self.broken.is_some()
             || (self.run.is_over() || self.run.is_quiet() || (self.stalled && self.run.is_quiet_but_for_sending()))
-                && (self.outlet.is_empty() || self.outlet.front().is_some_and(|(frame, _)| *frame >= self.run.committed))
+                && (self.outlet.is_empty()
+                    || self.outlet.front().is_some_and(|(frame, _)| *frame >= self.run.committed))
     }
 }
 
 impl Runs {
+    /// No runs yet; each will look at `walk_limit` rows a frame at most.
+    pub(crate) fn new(walk_limit: u32) -> Self {
+        Self { walk_limit, ..Self::default() }
+    }
+
     /// Seats a run and says where.
     pub(crate) fn seat(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
         let free = self.seats.iter().position(Option::is_none);

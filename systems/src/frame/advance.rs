@@ -26,6 +26,7 @@ pub(super) fn advance(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, node
         for command in std::mem::take(&mut run.commands) {
             obey(run, &mut columns, command);
         }
+        run.feed_hungry_maps(&mut columns);
         run.take_answers(&mut columns);
         let mut limit = walk_limit;
         let mut world = World { columns: &mut columns, table: &mut table };
@@ -92,5 +93,5 @@ fn answer_approval(run: &mut Run, columns: &mut Columns<'_>, id: BlockId, row: R
         }
     }
     run.blocks[id.0 as usize] = Some(block);
-    run.dirty.push(id);
+    run.dirty.push_back(id);
 }

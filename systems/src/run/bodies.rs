@@ -64,13 +64,19 @@ impl Run {
 
     fn begin_map(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row, map: &MapSpec) {
         let items = match Scope::of(block).gather(&map.over) {
-            Err(why) => return self.skip(columns, block, row, SkipReason::InputAbsent(format!("`map.over`: {}", why.0))),
+            Err(why) => {
+                return self.skip(columns, block, row, SkipReason::InputAbsent(format!("`map.over`: {}", why.0)));
+            }
             Ok(Value::List(items)) => items,
             Ok(other) => {
                 self.start(columns, block, row, 0);
                 let message = format!("`map.over` must give a list, and gave {}", in_brief(&other));
-                let failure =
-                    CallFailure { class: ErrorClass::InvalidOutput, message, retry_after: None, usage: Usage::default() };
+                let failure = CallFailure {
+                    class: ErrorClass::InvalidOutput,
+                    message,
+                    retry_after: None,
+                    usage: Usage::default(),
+                };
                 return self.failures.push(FailedAttempt { block: block.id, row, failure });
             }
         };
@@ -147,7 +153,7 @@ impl Run {
             self.note_body(&block);
         }
         self.blocks.push(Some(block));
-        self.dirty.push(id);
+        self.dirty.push_back(id);
         id
     }
 
@@ -155,6 +161,87 @@ impl Run {
         let path = self.body_path(block);
         let (melody, nodes) = (block.score.name.to_string(), block.rows());
         self.note(|| (Some(path), What::BodyOpened { melody, nodes }));
+    }
+
+    /// A recorded event says that a body opened (replay).
+    pub(crate) fn replay_open(
+        &mut self,
+        columns: &mut Columns<'_>,
+        base: u32,
+        score: Arc<Score>,
+        parent: Option<Parent>,
+        place: Place,
+        inputs: Vec<Value>,
+    ) {
+        if let (Some(parent), Place::Item(index)) = (parent, place)
+            && let Some(state) = self.maps.get_mut(&(parent.block, parent.row))
+        {
+            state.open += 1;
+            state.next = state.next.max(index + 1);
+        }
+        self.open(columns, base, Opening { score, parent, place, inputs });
+    }
+
+    /// A recorded event says that a composite row began; if it is a map, its items are found again (replay).
+    pub(crate) fn replay_map(&mut self, block: &Block, row: Row) {
+        if let Action::Map(map) = &block.score.spec(row).action
+            && let Ok(Value::List(items)) = Scope::of(block).gather(&map.over)
+        {
+            let results = vec![None; items.len()];
+            self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results });
+        }
+    }
+
+    /// A recorded event says that an item's body closed (replay).
+    pub(crate) fn item_closed(&mut self, parent: Parent, index: u32, outputs: Option<Vec<Value>>) {
+        if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
+            state.open = state.open.saturating_sub(1);
+            if let Some(result) = state.results.get_mut(index as usize) {
+                *result = outputs;
+            }
+        }
+    }
+
+    /// A composite row was playing when the process died: what had not opened yet opens now.
+    pub(crate) fn reopen_body(&mut self, block: &mut Block, row: Row) {
+        let score = Arc::clone(&block.score);
+        let spec = score.spec(row);
+        let parent = Parent { block: block.id, row };
+        if let Action::Map(_) = &spec.action {
+            return self.hungry_maps.push((block.id, row));
+        }
+        if self.blocks().any(|open| open.parent == Some(parent)) {
+            return;
+        }
+        let mut values = Vec::new();
+        if Scope::of(block).inputs(row, &mut values).is_err() {
+            return;
+        }
+        let (body, place) = match &spec.action {
+            Action::Nested(body) => (body, Place::Nested),
+            Action::Loop(repeat) => (&repeat.body, Place::Loop),
+            _ => return,
+        };
+        let inputs = Self::body_inputs(body, &spec.input_names, &values);
+        self.to_open.push_back(Opening { score: Arc::clone(body), parent: Some(parent), place, inputs });
+    }
+
+    /// Maps that were restored take up their next items.
+    pub(crate) fn feed_hungry_maps(&mut self, columns: &mut Columns<'_>) {
+        for (id, row) in std::mem::take(&mut self.hungry_maps) {
+            let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
+            let score = Arc::clone(&block.score);
+            if let Action::Map(map) = &score.spec(row).action {
+                self.feed_map(columns, &mut block, row, map);
+            }
+            self.blocks[id.0 as usize] = Some(block);
+            self.dirty.push_back(id);
+        }
+    }
+
+    /// Blocks that ever opened.
+    pub(crate) fn block_count(&self) -> usize {
+        self.blocks.len()
     }
 
     /// All rows of a block are over.
@@ -180,7 +267,7 @@ impl Run {
                 let iteration = block.iteration + 1;
                 self.iterate(columns, &mut block, iteration, inputs);
                 self.blocks[id.0 as usize] = Some(block);
-                self.dirty.push(id);
+                self.dirty.push_back(id);
             }
             (Action::Map(map), Place::Item(index)) => {
                 let played = columns.status[block.at(Row(0))] == Status::Done;
@@ -190,7 +277,7 @@ impl Run {
                 }
                 self.bury(block);
                 self.feed_map(columns, &mut above, parent.row, map);
-                self.dirty.push(parent.block);
+                self.dirty.push_back(parent.block);
             }
             _ => {
                 let named = block.score.outputs.iter().map(|output| &*output.name).zip(outputs);
@@ -200,7 +287,7 @@ impl Run {
                 drop(named);
                 self.bury(block);
                 self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default());
-                self.dirty.push(parent.block);
+                self.dirty.push_back(parent.block);
             }
         }
         self.blocks[parent.block.0 as usize] = Some(above);
@@ -235,10 +322,17 @@ impl Run {
 
     /// A body failed and nothing in it said what then: everything below its composite row is stopped, and the row
     /// itself has failed.
-    pub(crate) fn body_failed(&mut self, columns: &mut Columns<'_>, parent: Parent, class: ErrorClass, message: String) {
+    pub(crate) fn body_failed(
+        &mut self,
+        columns: &mut Columns<'_>,
+        parent: Parent,
+        class: ErrorClass,
+        message: String,
+    ) {
         let below: Vec<BlockId> =
             self.blocks().filter(|block| self.is_below(block, parent)).map(|block| block.id).collect();
-        self.to_open.retain(|opening| opening.parent.is_none_or(|above| above != parent && !below.contains(&above.block)));
+        self.to_open
+            .retain(|opening| opening.parent.is_none_or(|above| above != parent && !below.contains(&above.block)));
         for id in below.iter().rev() {
             self.orphan_flights(*id);
             if let Some(mut block) = self.blocks[id.0 as usize].take() {

@@ -16,20 +16,21 @@ mod undo;
 mod values;
 mod walk;
 
+pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
+pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
-pub(crate) use transitions::can_pass;
 
 use crate::options::RunOptions;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
 use symphony_ecs_core::events::{Event, Notice, RunStatus};
 use symphony_ecs_core::ids::{BlockId, Row, RunId, RunSlot};
-use symphony_ecs_core::ports::{CallFailure, Candidate, CallOutcome};
+use symphony_ecs_core::ports::{CallFailure, CallOutcome, Candidate};
 use symphony_ecs_core::score::{Action, Score};
 use symphony_ecs_core::value::Value;
 use symphony_pit::arbitration::Budget;
@@ -65,11 +66,14 @@ pub struct Run {
     /// Blocks closed in this frame; their rows go back when it ends.
     pub(crate) closed: Vec<Box<Block>>,
     /// Blocks with due rows, or that may be over.
-    pub(crate) dirty: Vec<BlockId>,
+    pub(crate) dirty: VecDeque<BlockId>,
     /// Bodies that wait for rows of the world.
     pub(crate) to_open: VecDeque<bodies::Opening>,
     /// Maps that play.
     pub(crate) maps: BTreeMap<(BlockId, Row), bodies::MapState>,
+
+    /// Maps that were restored and have not taken up their items yet.
+    pub(crate) hungry_maps: Vec<(BlockId, Row)>,
 
     /// What came back from the stage (or from virtual players) and was not looked at yet.
     pub(crate) answers: Vec<Answer>,
@@ -213,9 +217,10 @@ impl Run {
             tally: Tally::default(),
             blocks: Vec::new(),
             closed: Vec::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             to_open: VecDeque::new(),
             maps: BTreeMap::new(),
+            hungry_maps: Vec::new(),
             answers: Vec::new(),
             alarms: Vec::new(),
             commands: Vec::new(),
@@ -267,6 +272,7 @@ impl Run {
             && self.commands.is_empty()
             && self.pauses.is_empty()
             && self.dirty.is_empty()
+            && self.hungry_maps.is_empty()
             && self.to_open.is_empty()
             && self.failures.is_empty()
             && self.candidates.is_empty()
@@ -288,6 +294,23 @@ impl Run {
     pub(crate) fn plan(&mut self, at: Time, what: Alarm) {
         self.timers.push(Reverse(Timer { at, seq: self.timer_seq, what }));
         self.timer_seq += 1;
+    }
+
+    /// Timers that a checkpoint keeps: (time, block, row, whether an approval ends).
+    pub(crate) fn durable_timers(&self) -> Vec<(Time, BlockId, Row, bool)> {
+        let kept = self.timers.iter().filter_map(|Reverse(timer)| match timer.what {
+            Alarm::Retry(block, row) => Some((timer.at, timer.seq, block, row, false)),
+            Alarm::ApprovalOver(block, row) => Some((timer.at, timer.seq, block, row, true)),
+            Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => None,
+        });
+        let mut kept: Vec<_> = kept.collect();
+        kept.sort_unstable();
+        kept.into_iter().map(|(at, _, block, row, approval)| (at, block, row, approval)).collect()
+    }
+
+    /// Plans a timer that a checkpoint kept.
+    pub(crate) fn plan_durable(&mut self, at: Time, block: BlockId, row: Row, approval: bool) {
+        self.plan(at, if approval { Alarm::ApprovalOver(block, row) } else { Alarm::Retry(block, row) });
     }
 
     /// The run must end within this much of its time.

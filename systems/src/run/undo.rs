@@ -6,7 +6,6 @@
 use super::values::Scope;
 use super::{Outgoing, Run};
 use std::sync::Arc;
-use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Event, Place, What};
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::Usage;
@@ -16,7 +15,7 @@ use symphony_pit::arbitration::{Grant, Need, Reservation};
 use symphony_pit::dag::Block;
 
 /// How to undo one node's work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct UndoEntry {
     /// Path of the node.
     pub path: String,
@@ -36,7 +35,8 @@ impl Run {
         let Some(undo) = &block.score.spec(row).undo else { return };
         let scope = Scope::of(block);
         let inputs = undo.inputs.iter().map(|gather| scope.gather(gather).unwrap_or_default()).collect();
-        let entry = UndoEntry { path: self.path(block, row), key: self.key(block, row), score: block.score_ix, row, inputs };
+        let entry =
+            UndoEntry { path: self.path(block, row), key: self.key(block, row), score: block.score_ix, row, inputs };
         self.undo_log.push(entry);
     }
 
@@ -90,6 +90,11 @@ impl Run {
         true
     }
 
+    /// A recorded event says that an undo began (replay): its notice is counted.
+    pub(crate) fn replay_undo_started(&mut self) {
+        self.note(|| (None, What::UndoStarted { player: String::new() }));
+    }
+
     /// An undo plays whatever the budget says: leaving half of the work behind is dearer.
     fn reserve_anyway(&mut self) -> Reservation {
         match self.budget.reserve(Need { cost_micros: Some(0), tokens: Some(0) }) {
@@ -113,10 +118,5 @@ impl Run {
     /// A block, open or closed in this frame.
     pub(crate) fn find(&self, id: BlockId) -> Option<&Block> {
         self.block(id).or_else(|| self.closed.iter().map(|block| &**block).find(|block| block.id == id))
-    }
-
-    /// Whether a row may still be answered by a person.
-    pub(crate) fn awaits_approval(&self, status: Status) -> bool {
-        status == Status::AwaitingApproval && self.halting.is_none()
     }
 }

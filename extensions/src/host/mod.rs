@@ -1,0 +1,297 @@
+//! The host: starts players' processes, keeps them warm, hands them calls and survives whatever they do.
+//!
+//! ```text
+//!  call() ── idle process? ── frame written from the caller's thread ──► player
+//!     │ no                                                                │
+//!     └─► a new process: its own thread spawns it, shakes hands,          │
+//!         and from then on reads everything that comes back  ◄────────────┘
+//!                                     │ bounded channel
+//!                                     ▼ events()
+//! ```
+//!
+//! Each process has one thread (`process`), which owns its clock: handshake, time-outs, cancellation, idleness. A
+//! player that hangs, floods or crashes occupies that thread and nothing else.
+
+mod answer;
+mod ending;
+mod frames;
+mod guard;
+mod launch;
+mod life;
+mod pipes;
+mod process;
+mod python;
+mod registry;
+mod reports;
+mod request;
+mod secrets;
+mod spawn;
+mod worker;
+
+pub use guard::guard;
+pub use launch::launch;
+pub use registry::{Listed, Locked, Registry};
+pub use secrets::{EnvSecrets, NoSecrets, Secrets};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use guard::Guard;
+use request::Job;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use symphony_ecs_core::ids::CallId;
+use symphony_ecs_core::melody::model::{ErrorClass, PlayerRef};
+use symphony_ecs_core::ports::{
+    ArtifactPort, Busy, CallEvent, CallFailure, CallRequest, CallWhat, Catalog, CatalogError, ExtensionPort, Operation,
+    Usage,
+};
+use symphony_ecs_core::value::Digest;
+use worker::{Phase, Worker};
+
+/// Events that may wait to be taken.
+const EVENTS: usize = 4096;
+
+/// What a host needs.
+pub struct HostConfig {
+    /// This program. Its hidden subcommand `__launch` must call [`launch`], `__guard` must call [`guard`], and
+    /// `__player ID` must serve the bundled player of that id.
+    pub helper: PathBuf,
+    /// Who plays what.
+    pub registry: Arc<Registry>,
+    /// Where artifacts are opened and stored.
+    pub artifacts: Arc<dyn ArtifactPort>,
+    /// The players' current folder.
+    pub working_dir: PathBuf,
+    /// Where the Python SDK is laid down for manifests with `sdk = "python"`.
+    pub cache_dir: PathBuf,
+    /// Where secrets come from.
+    pub secrets: Box<dyn Secrets>,
+    /// Processes alive at once.
+    pub max_processes: usize,
+    /// Idle processes end after this long.
+    pub idle: Duration,
+}
+
+impl HostConfig {
+    /// The usual: processes twice the cores (at least 8), idle ones kept for 30 seconds, secrets from the environment.
+    pub fn new(
+        helper: PathBuf,
+        registry: Arc<Registry>,
+        artifacts: Arc<dyn ArtifactPort>,
+        working_dir: PathBuf,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            helper,
+            registry,
+            artifacts,
+            working_dir,
+            cache_dir: cache_dir(),
+            secrets: Box::new(EnvSecrets),
+            max_processes: (2 * cores).max(8),
+            idle: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `$XDG_CACHE_HOME/symphony`, `~/.cache/symphony`, or a folder of this process for lack of a home.
+fn cache_dir() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    cache.map_or_else(
+        || std::env::temp_dir().join(format!("symphony-{}", std::process::id())),
+        |cache| cache.join("symphony"),
+    )
+}
+
+/// What every process's thread shares.
+pub(crate) struct Stage {
+    pub helper: PathBuf,
+    pub artifacts: Arc<dyn ArtifactPort>,
+    pub working_dir: PathBuf,
+    pub cache_dir: PathBuf,
+    pub idle: Duration,
+    pub events: Sender<CallEvent>,
+    pub guard: Guard,
+}
+
+/// Which processes can play which calls: the same player under the same limits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PoolKey {
+    player: String,
+    digest: Digest,
+    mem: Option<u64>,
+    cpu: Option<u64>,
+}
+
+struct Process {
+    worker: Arc<Worker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The stage as a port of the orchestra.
+pub struct Host {
+    stage: Arc<Stage>,
+    registry: Arc<Registry>,
+    secrets: Box<dyn Secrets>,
+    max_processes: usize,
+    pools: BTreeMap<PoolKey, Vec<Process>>,
+    received: Receiver<CallEvent>,
+    scratch: Vec<u8>,
+}
+
+impl Host {
+    /// A host without processes; they start with the first calls.
+    pub fn new(config: HostConfig) -> Self {
+        let (events, received) = bounded(EVENTS);
+        let stage = Stage {
+            guard: Guard::new(config.helper.clone()),
+            helper: config.helper,
+            artifacts: config.artifacts,
+            working_dir: config.working_dir,
+            cache_dir: config.cache_dir,
+            idle: config.idle,
+            events,
+        };
+        Self {
+            stage: Arc::new(stage),
+            registry: config.registry,
+            secrets: config.secrets,
+            max_processes: config.max_processes.max(1),
+            pools: BTreeMap::new(),
+            received,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Who plays what.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Processes that are alive, by player, for people.
+    pub fn processes(&self) -> BTreeMap<String, usize> {
+        let mut alive = BTreeMap::new();
+        for (key, processes) in &self.pools {
+            let count = processes.iter().filter(|process| process.worker.phase() != Phase::Dead).count();
+            if count > 0 {
+                *alive.entry(key.player.clone()).or_default() += count;
+            }
+        }
+        alive
+    }
+
+    /// Answers a call that cannot even begin.
+    fn refuse(&self, request: CallRequest, class: ErrorClass, message: String) -> Result<(), Busy> {
+        let failure = CallFailure { class, message, retry_after: None, usage: Usage::default() };
+        let event = CallEvent { id: request.id, what: CallWhat::Failed(failure) };
+        match self.stage.events.try_send(event) {
+            Err(TrySendError::Full(_)) => Err(Busy(Box::new(request))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets processes that are dead.
+    fn prune(&mut self) {
+        for processes in self.pools.values_mut() {
+            // A thread whose process is dead may still wait to deliver its last event; it is not joined here.
+            processes.retain(|process| {
+                let over = process.thread.as_ref().is_none_or(JoinHandle::is_finished);
+                process.worker.phase() != Phase::Dead || !over
+            });
+        }
+        self.pools.retain(|_, processes| !processes.is_empty());
+    }
+
+    /// Processes that count: those that end are on their way out.
+    fn alive(processes: &[Process]) -> usize {
+        let counts = |process: &&Process| !matches!(process.worker.phase(), Phase::Dead | Phase::Ending);
+        processes.iter().filter(counts).count()
+    }
+
+    /// Makes room for one more process; false when all are at work.
+    fn make_room(&mut self) -> bool {
+        self.prune();
+        let alive: usize = self.pools.values().map(|processes| Self::alive(processes)).sum();
+        // When it is full, an idle process of another player makes way.
+        alive < self.max_processes || self.pools.values().flatten().any(|process| process.worker.retire())
+    }
+}
+
+impl ExtensionPort for Host {
+    fn call(&mut self, request: CallRequest) -> Result<(), Busy> {
+        let operation = &request.operation;
+        if operation.in_process {
+            let message = format!("{} plays within the process; the stage does not call it", operation.name);
+            return self.refuse(request, ErrorClass::Refused, message);
+        }
+        let player = operation.name.split('/').next().unwrap_or_default();
+        let key = PoolKey { player: player.to_owned(), digest: operation.digest, mem: request.mem, cpu: request.cpu };
+        let mut job = match Job::new(request, &*self.secrets) {
+            Ok(job) => Box::new(job),
+            Err(refused) => {
+                let (request, message) = *refused;
+                return self.refuse(request, ErrorClass::Denied, message);
+            }
+        };
+        let processes = self.pools.get(&key).map(Vec::as_slice).unwrap_or_default();
+        for process in processes {
+            match process.worker.offer(job, &mut self.scratch) {
+                Ok(()) => return Ok(()),
+                Err(back) => job = back,
+            }
+        }
+        let alive = Self::alive(processes);
+        let Some(manifest) = self.registry.manifest(&key.player, key.digest) else {
+            let message = format!("{} is not the player that the melody was checked with; check it again", key.player);
+            return self.refuse(job.request, ErrorClass::Refused, message);
+        };
+        let most = manifest.runtime.processes.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        if alive >= most || !self.make_room() {
+            return Err(Busy(Box::new(job.request)));
+        }
+        match life::start(&self.stage, manifest, job) {
+            Ok((worker, thread)) => {
+                self.pools.entry(key).or_default().push(Process { worker, thread: Some(thread) });
+                Ok(())
+            }
+            Err((Some(job), error)) => {
+                self.refuse(job.request, ErrorClass::Crash, format!("cannot start {}: {error}", key.player))
+            }
+            Err((None, _)) => Ok(()),
+        }
+    }
+
+    fn cancel(&mut self, id: CallId) {
+        for process in self.pools.values().flatten() {
+            if process.worker.cancel(id) {
+                break;
+            }
+        }
+    }
+
+    fn events(&self) -> &Receiver<CallEvent> {
+        &self.received
+    }
+}
+
+impl Catalog for Host {
+    fn operation(&self, player: &PlayerRef) -> Result<Arc<Operation>, CatalogError> {
+        self.registry.operation(player)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for process in self.pools.values().flatten() {
+            process.worker.stop();
+        }
+        for process in self.pools.values_mut().flatten() {
+            if let Some(thread) = process.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}

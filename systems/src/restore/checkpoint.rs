@@ -1,0 +1,197 @@
+//! Checkpoints: the state of a run as one blob, so that resuming reads the last few frames and not all of them.
+//!
+//! Layout: one byte of version (1), then MessagePack of [`State`]. Columns are kept per open block; what can be
+//! derived (due rows, counters, ranks) is not kept.
+
+use crate::orchestra::Orchestra;
+use crate::run::{MapState, Run, Tally, UndoEntry};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use symphony_ecs_core::clock::{ClockKind, Time};
+use symphony_ecs_core::components::{Attempt, Choice, Cost, Remaining, Status};
+use symphony_ecs_core::events::{Place, RunStatus};
+use symphony_ecs_core::ids::{BlockId, Row};
+use symphony_ecs_core::ports::Usage;
+use symphony_ecs_core::value::Value;
+use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Parent};
+
+const VERSION: u8 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    time: Time,
+    clock: ClockKind,
+    seed: u64,
+    halting: Option<(RunStatus, String, bool)>,
+    spent: Usage,
+    tally: Tally,
+    notice_seq: u64,
+    block_count: u32,
+    blocks: Vec<BlockState>,
+    maps: Vec<MapItems>,
+    tries: Vec<(BlockId, Row, u32)>,
+    undo_log: Vec<UndoEntry>,
+    timers: Vec<(Time, BlockId, Row, bool)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BlockState {
+    id: BlockId,
+    score: u32,
+    parent: Option<(BlockId, Row)>,
+    place: Place,
+    iteration: u32,
+    inputs: Vec<Value>,
+    values: Vec<Value>,
+    joins: Vec<JoinState>,
+    status: Vec<Status>,
+    remaining: Vec<u32>,
+    attempt: Vec<u16>,
+    choice: Vec<u8>,
+    cost: Vec<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MapItems {
+    block: BlockId,
+    row: Row,
+    items: Vec<Value>,
+    next: u32,
+    open: u32,
+    results: Vec<Option<Vec<Value>>>,
+}
+
+/// Encodes the state of a run; `None` while undos play (they are few, and replayed from the frames).
+pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
+    let block_state = |block: &Block| {
+        let rows = block.base as usize..(block.base + block.rows()) as usize;
+        BlockState {
+            id: block.id,
+            score: block.score_ix,
+            parent: block.parent.map(|parent| (parent.block, parent.row)),
+            place: block.place,
+            iteration: block.iteration,
+            inputs: block.inputs.clone(),
+            values: block.values.clone(),
+            joins: block.joins.clone(),
+            status: columns.status[rows.clone()].to_vec(),
+            remaining: columns.remaining[rows.clone()].iter().map(|remaining| remaining.0).collect(),
+            attempt: columns.attempt[rows.clone()].iter().map(|attempt| attempt.0).collect(),
+            choice: columns.choice[rows.clone()].iter().map(|choice| choice.0).collect(),
+            cost: columns.cost[rows].iter().map(|cost| cost.0).collect(),
+        }
+    };
+    let halting = run.halting.as_ref();
+    if halting.is_some_and(|halting| halting.undoing.is_some()) {
+        return None;
+    }
+    let maps = run.maps.iter().map(|((block, row), map)| MapItems {
+        block: *block,
+        row: *row,
+        items: map.items.to_vec(),
+        next: map.next,
+        open: map.open,
+        results: map.results.clone(),
+    });
+    let state = State {
+        time: run.now,
+        clock: run.clock,
+        seed: run.seed,
+        halting: halting.map(|halting| (halting.status, halting.reason.clone(), halting.compensate)),
+        spent: run.budget.spent,
+        tally: run.tally,
+        notice_seq: run.notice_seq,
+        block_count: run.block_count() as u32,
+        blocks: run.blocks().map(block_state).collect(),
+        maps: maps.collect(),
+        tries: run.tries.iter().map(|((block, row), tries)| (*block, *row, *tries)).collect(),
+        undo_log: run.undo_log.clone(),
+        timers: run.durable_timers(),
+    };
+    let mut blob = vec![VERSION];
+    rmp_serde::encode::write(&mut blob, &state).ok()?;
+    Some(blob)
+}
+
+/// Puts a checkpoint's state into a fresh run. The error says what does not fit.
+pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> Result<(), String> {
+    let body = match blob.split_first() {
+        Some((&VERSION, body)) => body,
+        _ => return Err("the checkpoint is of an unknown version".to_owned()),
+    };
+    let state: State = rmp_serde::from_slice(body).map_err(|error| format!("checkpoint: {error}"))?;
+    run.now = state.time;
+    run.clock = state.clock;
+    run.seed = state.seed;
+    run.tally = state.tally;
+    run.notice_seq = state.notice_seq;
+    run.budget.book(state.spent);
+    run.undo_log = state.undo_log;
+    run.tries = state.tries.into_iter().map(|(block, row, tries)| ((block, row), tries)).collect();
+    run.blocks.resize_with(state.block_count as usize, || None);
+    for block in state.blocks {
+        restore_block(orchestra, run, block)?;
+    }
+    for map in state.maps {
+        let MapItems { block, row, items, next, open, results } = map;
+        run.maps.insert((block, row), MapState { items: Arc::new(items), next, open, results });
+    }
+    for (at, block, row, approval) in state.timers {
+        run.plan_durable(at, block, row, approval);
+    }
+    if let Some((status, reason, compensate)) = state.halting {
+        let (noticing, seq) = (run.noticing, run.notice_seq);
+        run.noticing = false;
+        run.halt(status, reason, compensate);
+        run.noticing = noticing;
+        run.notice_seq = seq;
+    }
+    Ok(())
+}
+
+fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) -> Result<(), String> {
+    let score = run.scores.get(state.score as usize).cloned().ok_or("checkpoint: a body of an unknown score")?;
+    let rows = score.rows() as usize;
+    let lengths =
+        [state.status.len(), state.remaining.len(), state.attempt.len(), state.choice.len(), state.cost.len()];
+    if lengths.iter().any(|length| *length != rows)
+        || state.values.len() != score.slot_count()
+        || state.joins.len() != score.joins.len()
+    {
+        return Err("checkpoint: a body does not have the shape of its score".to_owned());
+    }
+    let (world, nodes) = orchestra.world();
+    let base = loop {
+        match world.resource_mut::<NodeTable>().take(score.rows()) {
+            Some(base) => break base,
+            None => NodeTable::grow(world, score.rows()),
+        }
+    };
+    let columns = Columns::of(nodes.query_mut(world));
+    for row in 0..rows {
+        let at = base as usize + row;
+        columns.status[at] = state.status[row];
+        columns.remaining[at] = Remaining(state.remaining[row]);
+        columns.attempt[at] = Attempt(state.attempt[row]);
+        columns.choice[at] = Choice(state.choice[row]);
+        columns.cost[at] = Cost(state.cost[row]);
+    }
+    let open = state.status.iter().filter(|status| !status.is_over()).count() as u32;
+    let place = state.id.0 as usize;
+    let block = Block {
+        id: state.id,
+        score_ix: state.score,
+        score,
+        base,
+        parent: state.parent.map(|(block, row)| Parent { block, row }),
+        place: state.place,
+        iteration: state.iteration,
+        inputs: state.inputs,
+        values: state.values,
+        joins: state.joins,
+        open,
+        due: Vec::new(),
+    };
+    *run.blocks.get_mut(place).ok_or("checkpoint: a body without a number")? = Some(Box::new(block));
+    Ok(())
+}

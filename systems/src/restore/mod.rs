@@ -1,0 +1,6 @@
+//! Restoring a run from its record: replay of its events, and checkpoints so that not all must be replayed.
+
+pub mod checkpoint;
+mod replay;
+
+pub use replay::{Restored, restore};

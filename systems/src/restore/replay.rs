@@ -1,0 +1,289 @@
+//! Replay: the recorded events are folded into a run by the transitions that recorded them; then the run goes on.
+//!
+//! What a replay restores is what the events say. What they do not say is derived anew: which rows are due, which
+//! calls were in flight (they leave again, with the same attempt and the same idempotency key), which timers run.
+
+use super::checkpoint;
+use crate::options::RunOptions;
+use crate::orchestra::Orchestra;
+use crate::record::FrameRecord;
+use crate::run::{Outgoing, Run};
+use crate::runs::Seat;
+use std::sync::Arc;
+use symphony_ecs_core::components::Status;
+use symphony_ecs_core::events::{Event, Place, RunStatus, What};
+use symphony_ecs_core::ids::{BlockId, Row, RunSlot};
+use symphony_ecs_core::ports::{JournalError, JournalPort};
+use symphony_ecs_core::score::{Action, Marks, Score};
+use symphony_pit::dag::{Block, Columns, NodeTable, Parent};
+
+/// What is needed to restore a run besides its options.
+pub struct Restored<'a> {
+    /// The newest checkpoint: its frame and blob.
+    pub checkpoint: Option<(u64, Vec<u8>)>,
+    /// Frames after it, in order.
+    pub frames: &'a [(u64, Vec<u8>)],
+    /// The journal's path, for messages.
+    pub path: &'a str,
+    /// Whether the run is to be played on (else it is only looked at).
+    pub play_on: bool,
+}
+
+/// Restores a run into the orchestra. With `play_on` it goes on with the next frame, recording to `journal`.
+pub fn restore(
+    orchestra: &mut Orchestra,
+    options: &RunOptions,
+    from: &Restored<'_>,
+    journal: Option<Box<dyn JournalPort>>,
+) -> Result<RunSlot, JournalError> {
+    let damaged = |message: String| JournalError::Damaged { path: from.path.to_owned(), message };
+    let mut run = Run::new(RunSlot(u32::MAX), options);
+    run.recording = false;
+    let mut next = 0;
+    if let Some((frame, blob)) = &from.checkpoint {
+        checkpoint::decode(orchestra, &mut run, blob).map_err(damaged)?;
+        next = frame + 1;
+    }
+    for (frame, blob) in from.frames {
+        if *frame != next {
+            return Err(damaged(format!("frame {next} is missing")));
+        }
+        next += 1;
+        let record = FrameRecord::decode(blob, from.path)?;
+        run.now = record.time;
+        run.frame = *frame;
+        for event in record.events {
+            replay_event(orchestra, &mut run, event).map_err(|why| damaged(format!("frame {frame}: {why}")))?;
+        }
+        let mut table = orchestra.world().0.resource_mut::<NodeTable>();
+        for block in run.closed.drain(..) {
+            table.give_back(block.base, block.rows());
+        }
+    }
+    run.frame = next;
+    run.committed = next;
+    run.notices.clear();
+    run.outbox.clear();
+    if next == 0 {
+        // Killed before the first frame was committed: it has not begun.
+        run.recording = options.record;
+        run.begin();
+        run.open_root(options);
+    } else if from.play_on && !run.is_over() {
+        run.recording = options.record;
+        run.set_wall(options.limits.wall);
+        let (world, nodes) = orchestra.world();
+        let mut columns = Columns::of(nodes.query_mut(world));
+        take_up(&mut run, &mut columns);
+    }
+    Ok(orchestra.seat_restored(|slot| {
+        run.slot = slot;
+        Seat::new(run, journal)
+    }))
+}
+
+/// Folds one event in.
+fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Result<(), String> {
+    let (world, nodes) = orchestra.world();
+    if let Event::Opened { block, parent, place, inputs } = event {
+        let parent = parent.map(|(block, row)| Parent { block, row });
+        let score = body_of(run, parent, place).ok_or("a body opens for a row that has none")?;
+        if block.0 as usize != run.block_count() {
+            return Err(format!("block {} opens out of order", block.0));
+        }
+        if inputs.len() != score.inputs.len() {
+            return Err(format!(
+                "block {} opens with {} inputs instead of {}",
+                block.0,
+                inputs.len(),
+                score.inputs.len()
+            ));
+        }
+        let base = loop {
+            match world.resource_mut::<NodeTable>().take(score.rows()) {
+                Some(base) => break base,
+                None => NodeTable::grow(world, score.rows()),
+            }
+        };
+        let mut columns = Columns::of(nodes.query_mut(world));
+        run.replay_open(&mut columns, base, score, parent, place, inputs);
+        return Ok(());
+    }
+    let mut columns = Columns::of(nodes.query_mut(world));
+    run.replay(&mut columns, event)
+}
+
+/// The score that a body plays.
+fn body_of(run: &Run, parent: Option<Parent>, place: Place) -> Option<Arc<Score>> {
+    let Some(parent) = parent else { return run.scores.first().cloned() };
+    let block = run.block(parent.block)?;
+    (parent.row.0 < block.rows()).then_some(())?;
+    match (&block.score.spec(parent.row).action, place) {
+        (Action::Nested(body), Place::Nested) => Some(Arc::clone(body)),
+        (Action::Loop(spec), Place::Loop) => Some(Arc::clone(&spec.body)),
+        (Action::Map(spec), Place::Item(_)) => Some(Arc::clone(&spec.body)),
+        _ => None,
+    }
+}
+
+impl Run {
+    /// Folds an event in that needs no new rows. The error says what does not fit.
+    fn replay(&mut self, columns: &mut Columns<'_>, event: Event) -> Result<(), String> {
+        match event {
+            Event::Opened { .. } => Err("a body opens where none can".to_owned()),
+            Event::Began { clock, seed } => {
+                self.clock = clock;
+                self.seed = seed;
+                self.begin();
+                Ok(())
+            }
+            Event::Iterated { block, iteration, inputs } => self.with_block(block, None, |run, block| {
+                if inputs.len() == block.inputs.len() {
+                    run.iterate(columns, block, iteration, inputs);
+                }
+            }),
+            Event::Closed { block } => {
+                let taken = self.blocks.get_mut(block.0 as usize).and_then(Option::take);
+                let mut block = taken.ok_or("a body closes that is not open")?;
+                self.maps.retain(|(map, _), _| *map != block.id);
+                if let (Place::Item(index), Some(parent)) = (block.place, block.parent) {
+                    let played = columns.status[block.at(Row(0))] == Status::Done;
+                    self.item_closed(parent, index, played.then(|| std::mem::take(&mut block.values)));
+                }
+                self.bury(block);
+                Ok(())
+            }
+            Event::Started { block, rows, choice, attempt } => {
+                let last = rows.0.iter().copied().max().map(Row);
+                self.with_block(block, last, |run, block| {
+                    for row in rows.0 {
+                        let at = block.at(Row(row));
+                        // A repeated attempt (its process was killed) keeps its number.
+                        columns.attempt[at].0 = u16::try_from(attempt.saturating_sub(1)).unwrap_or(u16::MAX);
+                        run.start(columns, block, Row(row), choice);
+                        run.replay_map(block, Row(row));
+                    }
+                })
+            }
+            Event::Finished { block, rows } => {
+                let last = rows.0.iter().copied().max().map(Row);
+                self.with_block(block, last, |run, block| {
+                    for row in rows.0 {
+                        run.finish(columns, block, Row(row), &mut Vec::new(), Default::default());
+                    }
+                })
+            }
+            Event::Played { block, row, outputs, usage } => self.with_block(block, Some(row), |run, block| {
+                run.maps.remove(&(block.id, row));
+                let at = block.at(row);
+                columns.attempt[at].0 = columns.attempt[at].0.max(1);
+                run.replay_played(columns, block, row, outputs, usage);
+            }),
+            Event::Faulted { block, row, class, message, usage, then } => {
+                self.with_block(block, Some(row), |run, block| {
+                    run.budget.book(usage);
+                    let failure = symphony_ecs_core::ports::CallFailure { class, message, retry_after: None, usage };
+                    run.fault(columns, block, row, &failure, then);
+                })
+            }
+            Event::Skipped { block, row, reason } => {
+                self.with_block(block, Some(row), |run, block| run.skip(columns, block, row, reason))
+            }
+            Event::Failed { block, row, class, message } => {
+                self.with_block(block, Some(row), |run, block| run.fail(columns, block, row, class, &message))
+            }
+            Event::Asked { block, row, until } => {
+                self.with_block(block, Some(row), |run, block| run.ask(columns, block, row, until))
+            }
+            Event::Answered { block, row, approved, by } => {
+                self.with_block(block, Some(row), |run, block| run.answer(columns, block, row, approved, &by))
+            }
+            Event::Cancelled { block, row } => {
+                self.with_block(block, Some(row), |run, block| run.stop(columns, block, row))
+            }
+            Event::Halting { status, reason, compensate } => {
+                self.halt(status, reason, compensate);
+                Ok(())
+            }
+            Event::UndoStarted { .. } => {
+                let order = self.undo_order();
+                let halting = self.halting.as_mut().ok_or("an undo begins in a run that does not halt")?;
+                halting.undoing.get_or_insert(order);
+                halting.undo_begun = true;
+                self.replay_undo_started();
+                Ok(())
+            }
+            Event::UndoEnded { index, error, usage } => {
+                self.budget.book(usage);
+                self.undo_ended(index, error, usage);
+                Ok(())
+            }
+            Event::Ended { status, outputs } => {
+                self.end(status, outputs);
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs `then` on an open block, if `last` is one of its rows.
+    fn with_block(
+        &mut self,
+        id: BlockId,
+        last: Option<Row>,
+        then: impl FnOnce(&mut Self, &mut Block),
+    ) -> Result<(), String> {
+        let taken = self.blocks.get_mut(id.0 as usize).and_then(Option::take);
+        let mut block = taken.ok_or_else(|| format!("block {} is not open", id.0))?;
+        let fits = last.is_none_or(|row| row.0 < block.rows());
+        if fits {
+            then(self, &mut block);
+        }
+        self.blocks[id.0 as usize] = Some(block);
+        if fits { Ok(()) } else { Err(format!("block {} has no such row", id.0)) }
+    }
+}
+
+/// Derives what the events do not say, so that the run goes on.
+fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
+    let over = run.tally.played + run.tally.skipped + run.tally.failed;
+    run.mention(None, What::RunResumed { over });
+    run.dirty.clear();
+    run.candidates.clear();
+    run.flights.clear();
+    let halting = run.halting.is_some();
+    if let Some(halting) = &mut run.halting {
+        halting.undo_begun = false;
+    }
+    let ids: Vec<BlockId> = run.blocks().map(|block| block.id).collect();
+    for id in ids {
+        let Some(mut block) = run.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
+        block.find_due(columns);
+        for row in (0..block.rows()).map(Row) {
+            match columns.status[block.at(row)] {
+                Status::Running if halting => {}
+                Status::Running => again(run, &mut block, row),
+                Status::Ready if !halting => run.admit(columns, &mut block, row),
+                _ => {}
+            }
+        }
+        run.blocks[id.0 as usize] = Some(block);
+        run.dirty.push_back(id);
+    }
+    if run.status == RunStatus::Playing && halting {
+        run.dirty.clear();
+    }
+}
+
+/// A row that was playing when the process died.
+fn again(run: &mut Run, block: &mut Block, row: Row) {
+    let score = Arc::clone(&block.score);
+    if score.marks[row.ix()].any(Marks::COMPOSITE) {
+        return run.reopen_body(block, row);
+    }
+    if let (Action::Pause(span), true) = (&score.spec(row).action, score.spec(row).outputs.is_empty()) {
+        run.budget.launch(1);
+        return run.pause(*span, block.id, row);
+    }
+    let reservation = run.budget.force();
+    run.outbox.push_back((run.frame, Outgoing::Call(block.id, row, reservation)));
+}
