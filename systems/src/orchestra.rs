@@ -179,7 +179,9 @@ impl Orchestra {
             self.frame();
             match (self.pulse(), self.status(slot)) {
                 (Pulse::Beat, _) => {}
-                (Pulse::Rest(_), status) if status != RunStatus::Playing || self.failure(slot).is_some() => return status,
+                (Pulse::Rest(_), status) if status != RunStatus::Playing || self.failure(slot).is_some() => {
+                    return status;
+                }
                 (Pulse::Rest(None), status) if !self.awaits_anything(slot) => return status,
                 (Pulse::Rest(wait), _) => self.rest::<()>(wait, &[]),
             }

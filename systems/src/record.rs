@@ -35,11 +35,9 @@ impl FrameRecord {
         let damaged = |message: String| JournalError::Damaged { path: path.to_owned(), message };
         match blob.split_first() {
             Some((&VERSION, body)) => rmp_serde::from_slice(body).map_err(|error| damaged(error.to_string())),
-            Some((version, _)) if *version > VERSION => Err(JournalError::Newer {
-                path: path.to_owned(),
-                found: (*version).into(),
-                known: VERSION.into(),
-            }),
+            Some((version, _)) if *version > VERSION => {
+                Err(JournalError::Newer { path: path.to_owned(), found: (*version).into(), known: VERSION.into() })
+            }
             _ => Err(damaged("a frame without a version".to_owned())),
         }
     }

@@ -82,7 +82,8 @@ impl Seat {
     pub(crate) fn is_quiet(&self) -> bool {
         self.broken.is_some()
             || (self.run.is_over() || self.run.is_quiet() || (self.stalled && self.run.is_quiet_but_for_sending()))
-                && (self.outlet.is_empty() || self.outlet.front().is_some_and(|(frame, _)| *frame >= self.run.committed))
+                && (self.outlet.is_empty()
+                    || self.outlet.front().is_some_and(|(frame, _)| *frame >= self.run.committed))
     }
 }
 

@@ -116,7 +116,8 @@ impl Stage {
         match self.port() {
             Some(port) => port.call(request),
             None => {
-                let failure = failure(ErrorClass::Denied, "this orchestra has no stage: nothing out of process can play");
+                let failure =
+                    failure(ErrorClass::Denied, "this orchestra has no stage: nothing out of process can play");
                 // The channel is drained every frame and each call gives one answer; if it is full, come again.
                 self.answers
                     .0
@@ -168,7 +169,11 @@ fn failure(class: ErrorClass, message: impl Into<String>) -> CallFailure {
     CallFailure { class, message: message.into(), retry_after: None, usage: Usage::default() }
 }
 
-fn play(function: &dyn InProcess, request: &CallRequest, store: Option<&dyn ArtifactPort>) -> Result<CallOutcome, CallFailure> {
+fn play(
+    function: &dyn InProcess,
+    request: &CallRequest,
+    store: Option<&dyn ArtifactPort>,
+) -> Result<CallOutcome, CallFailure> {
     let mut names = Vec::with_capacity(request.inputs.len());
     let mut inputs = Vec::with_capacity(request.inputs.len());
     for (name, value) in &request.inputs {
@@ -195,7 +200,9 @@ fn read_spilled(value: &Value, store: Option<&dyn ArtifactPort>) -> Result<Value
     if artifact.media_type != SPILLED {
         return Ok(value.clone());
     }
-    let store = store.ok_or_else(|| failure(ErrorClass::Io, "there is no artifact store to read a large value from"))?;
+    let store =
+        store.ok_or_else(|| failure(ErrorClass::Io, "there is no artifact store to read a large value from"))?;
     let bytes = store.get(&artifact.digest).map_err(|error| failure(ErrorClass::Io, error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| failure(ErrorClass::Io, format!("a stored value is damaged: {error}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| failure(ErrorClass::Io, format!("a stored value is damaged: {error}")))
 }

@@ -23,7 +23,8 @@ fn layered(layers: u32, width: u32, fan_in: u32) -> Vec<(u32, u32, EdgeMode)> {
 fn a_layered_graph_is_played_in_as_many_steps_as_it_has_layers() {
     let span = Duration::from_secs(1);
     let spec = NodeSpec::plain(Action::Pause(span), span);
-    let score = Score::from_edges("layered", 5_000, &layered(50, 100, 3), vec![spec], Vec::new(), Wiring::Order).unwrap();
+    let score =
+        Score::from_edges("layered", 5_000, &layered(50, 100, 3), vec![spec], Vec::new(), Wiring::Order).unwrap();
     let mut orchestra = Orchestra::default();
     let slot = orchestra.play(&RunOptions::simulated(Arc::new(score), 1), None);
     assert_eq!(orchestra.play_to_end(slot), RunStatus::Completed);

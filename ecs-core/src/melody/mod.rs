@@ -1,7 +1,9 @@
 //! The melody: what a person writes, as a model, and the text format it is written in.
 
+pub mod check;
 pub mod diagnostics;
 pub mod json;
+pub mod lock;
 pub mod model;
 mod parse;
 mod places;
@@ -11,8 +13,10 @@ pub mod sources;
 mod units;
 mod words;
 
+pub use check::{Checked, CheckedMelody, CheckedNode, check};
 pub use diagnostics::{Diagnostic, Severity};
 pub use json::{from_json, to_json};
+pub use lock::{Lock, LockChange, LockEntry};
 pub use model::{Melody, Span, Spanned};
 pub use parse::{Parsed, parse};
 pub use render::{render, summary};

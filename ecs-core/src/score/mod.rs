@@ -6,11 +6,13 @@
 //! play it.
 
 mod build;
+mod compile;
 
 mod gather;
 mod topology;
 
 pub use build::Wiring;
+pub use compile::{CompileError, FindFunction, compile};
 
 pub use gather::{Bind, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
 pub use topology::{Cycle, Edge, EdgeMode, Topology, topological_order};

@@ -12,6 +12,7 @@ mod tests;
 
 pub use border::ValueError;
 pub use parse::TypeError;
+pub(crate) use schemas::compile as compile_schema;
 pub use schemas::{SchemaError, Schemas};
 
 use std::fmt;

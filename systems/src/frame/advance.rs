@@ -93,5 +93,5 @@ fn answer_approval(run: &mut Run, columns: &mut Columns<'_>, id: BlockId, row: R
         }
     }
     run.blocks[id.0 as usize] = Some(block);
-    run.dirty.push(id);
+    run.dirty.push_back(id);
 }

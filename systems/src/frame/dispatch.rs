@@ -75,7 +75,13 @@ fn send(run: &mut Run, columns: &mut Columns<'_>, stage: &mut Stage, outgoing: O
     }
 }
 
-fn hand_over(run: &mut Run, stage: &mut Stage, request: CallRequest, kind: FlightKind, reservation: Reservation) -> bool {
+fn hand_over(
+    run: &mut Run,
+    stage: &mut Stage,
+    request: CallRequest,
+    kind: FlightKind,
+    reservation: Reservation,
+) -> bool {
     let serial = request.id.serial;
     if run.clock == ClockKind::Virtual {
         let rehearsed = stage.rehearse(&request, run.estimate(kind));

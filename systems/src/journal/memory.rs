@@ -1,6 +1,7 @@
 //! A journal that keeps everything in memory: for virtual runs and tests, which outlive nothing.
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use super::committed::Committed;
+use crossbeam_channel::Receiver;
 use symphony_ecs_core::ports::{JournalError, JournalPort};
 
 /// Commits at once and keeps the blobs.
@@ -8,13 +9,13 @@ use symphony_ecs_core::ports::{JournalError, JournalPort};
 pub struct MemoryJournal {
     frames: Vec<(u64, Vec<u8>)>,
     checkpoint: Option<(u64, Vec<u8>)>,
-    committed: (Sender<Result<u64, JournalError>>, Receiver<Result<u64, JournalError>>),
+    committed: Committed,
 }
 
 impl MemoryJournal {
     /// An empty journal.
     pub fn new() -> Self {
-        Self { frames: Vec::new(), checkpoint: None, committed: bounded(PLACES) }
+        Self { frames: Vec::new(), checkpoint: None, committed: Committed::new() }
     }
 
     /// Every frame so far, in order.
@@ -39,7 +40,7 @@ impl JournalPort for MemoryJournal {
         let last = self.frames.last().map(|(last, _)| *last);
         super::queue::follows(last, frame, "memory")?;
         self.frames.push((frame, blob));
-        publish(&self.committed, Ok(frame));
+        self.committed.publish(Ok(frame));
         Ok(())
     }
 
@@ -49,22 +50,8 @@ impl JournalPort for MemoryJournal {
     }
 
     fn committed(&self) -> &Receiver<Result<u64, JournalError>> {
-        &self.committed.1
+        self.committed.receiver()
     }
-}
-
-/// The places of a channel for [`publish`]: one for the newest number, one for a failure.
-pub(super) const PLACES: usize = 2;
-
-/// Tells the newest word over a channel of [`PLACES`]: a number that nobody has read yet is overtaken by the next
-/// number, but not by a failure, after which nothing follows.
-pub(super) fn publish(
-    (sender, receiver): &(Sender<Result<u64, JournalError>>, Receiver<Result<u64, JournalError>>),
-    word: Result<u64, JournalError>,
-) {
-    while word.is_ok() && receiver.try_recv().is_ok() {}
-    // There is room: at most one number is left, and this is the only sender.
-    let _ = sender.try_send(word);
 }
 
 #[cfg(test)]

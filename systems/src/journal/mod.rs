@@ -22,6 +22,7 @@
 //! ```
 
 mod commands;
+mod committed;
 mod lock;
 mod memory;
 mod queue;
@@ -131,8 +132,7 @@ impl Journal {
         wal::check(dir)?;
         let db = schema::connect(dir, Role::Write)?;
         // A torn transaction that a crash left behind the end of the WAL must not be taken for a lost one later.
-        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|error| schema::sql_error(&path, &error))?;
+        schema::empty_wal(&db).map_err(|error| schema::sql_error(&path, &error))?;
         let mut reader = Reader::over(db, path.clone())?;
         let mut warnings = Vec::new();
         let checkpoint = reader.newest_checkpoint(&mut warnings)?;

@@ -12,6 +12,9 @@ pub const FORMAT: u32 = 1;
 /// `application_id`: "SyJo".
 const APPLICATION: i64 = 0x5379_4a6f;
 
+/// How long a connection waits for another one's lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 const TABLES: &str = "
     CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE frames(frame INTEGER PRIMARY KEY, blob BLOB NOT NULL, seal BLOB NOT NULL);
@@ -99,7 +102,7 @@ pub(super) fn connect_immutable(dir: &Path) -> Result<Connection, JournalError> 
 }
 
 fn prepare(db: &Connection, role: Role) -> rusqlite::Result<()> {
-    db.busy_timeout(Duration::from_secs(10))?;
+    db.busy_timeout(PATIENCE)?;
     db.pragma_update(None, "trusted_schema", "OFF")?;
     db.pragma_update(None, "cell_size_check", "ON")?;
     if let Role::Write = role {
@@ -110,6 +113,15 @@ fn prepare(db: &Connection, role: Role) -> rusqlite::Result<()> {
         db.pragma_update(None, "cache_size", -8_192)?;
     }
     Ok(())
+}
+
+/// Moves the write-ahead log into the database and empties it, unless a reader stays in the way.
+pub(super) fn empty_wal(db: &Connection) -> rusqlite::Result<()> {
+    // Nothing depends on it, so a long reading is not waited for.
+    db.busy_timeout(Duration::from_millis(200))?;
+    let moved = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    db.busy_timeout(PATIENCE)?;
+    moved
 }
 
 fn check_version(db: &Connection, path: &Path) -> Result<(), JournalError> {

@@ -3,21 +3,17 @@
 //! While one transaction goes to the disk, the next frames gather; so the slower the disk, the more frames share a
 //! commit, and the frame of the orchestra never waits for it (except when the bounded queue is full).
 
+use super::committed::Committed;
 use super::lock::RunLock;
-use super::memory::{PLACES, publish};
 use super::queue::{Entry, Queue, follows};
 use super::schema::{Chain, Head, number, set_head, sql_error};
 use super::seal::Seal;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Receiver;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use symphony_ecs_core::ports::{JournalError, JournalPort};
-
-/// Both ends of the channel that carries the newest committed frame. Both are kept, so that a reader who selects
-/// over it never sees it disconnected.
-type Committed = (Sender<Result<u64, JournalError>>, Receiver<Result<u64, JournalError>>);
 
 /// Appends to a run's journal and owns the run while it lives.
 ///
@@ -38,7 +34,7 @@ impl Writer {
     pub(super) fn start(path: PathBuf, db: Connection, lock: RunLock, head: Head) -> Result<Self, JournalError> {
         let name = path.display().to_string();
         let queue = Arc::new(Queue::default());
-        let committed = bounded(PLACES);
+        let committed = Committed::new();
         let thread = Thread { path, db, head, taken: None, queue: Arc::clone(&queue), committed: committed.clone() };
         let thread = thread::Builder::new()
             .name("journal".to_owned())
@@ -100,7 +96,7 @@ impl JournalPort for Writer {
     }
 
     fn committed(&self) -> &Receiver<Result<u64, JournalError>> {
-        &self.committed.1
+        self.committed.receiver()
     }
 }
 
@@ -123,16 +119,16 @@ impl Thread {
             if let Err(error) = self.commit(&entries) {
                 let failure = self.failure(&error);
                 // Told first, so that whoever sees an append fail finds the reason in the channel.
-                publish(&self.committed, Err(failure.clone()));
+                self.committed.publish(Err(failure.clone()));
                 self.queue.fail(failure);
                 return;
             }
             if self.head.next > before {
-                publish(&self.committed, Ok(self.head.next - 1));
+                self.committed.publish(Ok(self.head.next - 1));
             }
         }
         // What is committed is safe in the WAL; a reader that keeps this from finishing does no harm.
-        let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = super::schema::empty_wal(&self.db);
         let _ = self.db.close();
     }
 

@@ -92,7 +92,12 @@ fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Resul
             return Err(format!("block {} opens out of order", block.0));
         }
         if inputs.len() != score.inputs.len() {
-            return Err(format!("block {} opens with {} inputs instead of {}", block.0, inputs.len(), score.inputs.len()));
+            return Err(format!(
+                "block {} opens with {} inputs instead of {}",
+                block.0,
+                inputs.len(),
+                score.inputs.len()
+            ));
         }
         let base = loop {
             match world.resource_mut::<NodeTable>().take(score.rows()) {
@@ -221,7 +226,12 @@ impl Run {
     }
 
     /// Runs `then` on an open block, if `last` is one of its rows.
-    fn with_block(&mut self, id: BlockId, last: Option<Row>, then: impl FnOnce(&mut Self, &mut Block)) -> Result<(), String> {
+    fn with_block(
+        &mut self,
+        id: BlockId,
+        last: Option<Row>,
+        then: impl FnOnce(&mut Self, &mut Block),
+    ) -> Result<(), String> {
         let taken = self.blocks.get_mut(id.0 as usize).and_then(Option::take);
         let mut block = taken.ok_or_else(|| format!("block {} is not open", id.0))?;
         let fits = last.is_none_or(|row| row.0 < block.rows());
@@ -257,9 +267,8 @@ fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
             }
         }
         run.blocks[id.0 as usize] = Some(block);
-        run.dirty.push(id);
+        run.dirty.push_back(id);
     }
-    run.dirty.reverse();
     if run.status == RunStatus::Playing && halting {
         run.dirty.clear();
     }

@@ -64,13 +64,19 @@ impl Run {
 
     fn begin_map(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row, map: &MapSpec) {
         let items = match Scope::of(block).gather(&map.over) {
-            Err(why) => return self.skip(columns, block, row, SkipReason::InputAbsent(format!("`map.over`: {}", why.0))),
+            Err(why) => {
+                return self.skip(columns, block, row, SkipReason::InputAbsent(format!("`map.over`: {}", why.0)));
+            }
             Ok(Value::List(items)) => items,
             Ok(other) => {
                 self.start(columns, block, row, 0);
                 let message = format!("`map.over` must give a list, and gave {}", in_brief(&other));
-                let failure =
-                    CallFailure { class: ErrorClass::InvalidOutput, message, retry_after: None, usage: Usage::default() };
+                let failure = CallFailure {
+                    class: ErrorClass::InvalidOutput,
+                    message,
+                    retry_after: None,
+                    usage: Usage::default(),
+                };
                 return self.failures.push(FailedAttempt { block: block.id, row, failure });
             }
         };
@@ -147,7 +153,7 @@ impl Run {
             self.note_body(&block);
         }
         self.blocks.push(Some(block));
-        self.dirty.push(id);
+        self.dirty.push_back(id);
         id
     }
 
@@ -229,7 +235,7 @@ impl Run {
                 self.feed_map(columns, &mut block, row, map);
             }
             self.blocks[id.0 as usize] = Some(block);
-            self.dirty.push(id);
+            self.dirty.push_back(id);
         }
     }
 
@@ -261,7 +267,7 @@ impl Run {
                 let iteration = block.iteration + 1;
                 self.iterate(columns, &mut block, iteration, inputs);
                 self.blocks[id.0 as usize] = Some(block);
-                self.dirty.push(id);
+                self.dirty.push_back(id);
             }
             (Action::Map(map), Place::Item(index)) => {
                 let played = columns.status[block.at(Row(0))] == Status::Done;
@@ -271,7 +277,7 @@ impl Run {
                 }
                 self.bury(block);
                 self.feed_map(columns, &mut above, parent.row, map);
-                self.dirty.push(parent.block);
+                self.dirty.push_back(parent.block);
             }
             _ => {
                 let named = block.score.outputs.iter().map(|output| &*output.name).zip(outputs);
@@ -281,7 +287,7 @@ impl Run {
                 drop(named);
                 self.bury(block);
                 self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default());
-                self.dirty.push(parent.block);
+                self.dirty.push_back(parent.block);
             }
         }
         self.blocks[parent.block.0 as usize] = Some(above);
@@ -316,10 +322,17 @@ impl Run {
 
     /// A body failed and nothing in it said what then: everything below its composite row is stopped, and the row
     /// itself has failed.
-    pub(crate) fn body_failed(&mut self, columns: &mut Columns<'_>, parent: Parent, class: ErrorClass, message: String) {
+    pub(crate) fn body_failed(
+        &mut self,
+        columns: &mut Columns<'_>,
+        parent: Parent,
+        class: ErrorClass,
+        message: String,
+    ) {
         let below: Vec<BlockId> =
             self.blocks().filter(|block| self.is_below(block, parent)).map(|block| block.id).collect();
-        self.to_open.retain(|opening| opening.parent.is_none_or(|above| above != parent && !below.contains(&above.block)));
+        self.to_open
+            .retain(|opening| opening.parent.is_none_or(|above| above != parent && !below.contains(&above.block)));
         for id in below.iter().rev() {
             self.orphan_flights(*id);
             if let Some(mut block) = self.blocks[id.0 as usize].take() {

@@ -27,8 +27,13 @@ impl Run {
                     _ => 1,
                 };
                 let tries = self.tries.get(&(id, row)).copied().unwrap_or(0);
-                let view =
-                    AttemptFailure { failure: &failure, attempts: tries + 1, choice, choices, retry: spec.retry.as_deref() };
+                let view = AttemptFailure {
+                    failure: &failure,
+                    attempts: tries + 1,
+                    choice,
+                    choices,
+                    retry: spec.retry.as_deref(),
+                };
                 let then = match conductor.after_failure(&view) {
                     Verdict::Retry(after) => {
                         let wait = after.max(failure.retry_after.unwrap_or_default());
@@ -47,17 +52,23 @@ impl Run {
                         let message = format!("in `{}`: {}", score.id(row), failure.message);
                         self.body_failed(columns, parent, failure.class, message);
                     }
-                    self.dirty.push(id);
+                    self.dirty.push_back(id);
                     continue;
                 }
             }
             self.blocks[id.0 as usize] = Some(block);
-            self.dirty.push(id);
+            self.dirty.push_back(id);
         }
     }
 
     /// What `on_error` says.
-    fn give_up(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: symphony_ecs_core::ids::Row, failure: &CallFailure) {
+    fn give_up(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: symphony_ecs_core::ids::Row,
+        failure: &CallFailure,
+    ) {
         let on_error = block.score.spec(row).on_error;
         if on_error == OnError::Skip {
             return self.skip(columns, block, row, SkipReason::Forgiven(failure.class));

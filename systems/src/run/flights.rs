@@ -69,7 +69,7 @@ impl Run {
                         self.row_answered(columns, &mut block, row, result);
                     }
                     self.blocks[id.0 as usize] = Some(block);
-                    self.dirty.push(id);
+                    self.dirty.push_back(id);
                 }
             }
         }
@@ -90,7 +90,7 @@ impl Run {
         if self.halting.is_none() {
             self.budget.land(rows.len() as u32);
             self.finish_plain(columns, &mut block, &rows);
-            self.dirty.push(id);
+            self.dirty.push_back(id);
         } else {
             self.budget.land(rows.len() as u32);
             rows.retain(|row| columns.status[block.at(Row(*row))] == Status::Running);

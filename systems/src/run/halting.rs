@@ -3,9 +3,9 @@
 use super::{FlightKind, Outgoing, Run};
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::events::{Event, RunStatus, What};
+use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, Usage};
-use symphony_ecs_core::ids::Row;
 use symphony_pit::dag::Columns;
 
 /// How far a halting run is.
@@ -52,7 +52,10 @@ impl Run {
         }
         self.stop_unsent(columns);
         let waiting = |kind: FlightKind| matches!(kind, FlightKind::Row(..) | FlightKind::Undo(_));
-        if !self.answers.is_empty() || !self.failures.is_empty() || self.flights.values().any(|flight| waiting(flight.kind)) {
+        if !self.answers.is_empty()
+            || !self.failures.is_empty()
+            || self.flights.values().any(|flight| waiting(flight.kind))
+        {
             return;
         }
         let Some(halting) = &self.halting else { return };
@@ -64,7 +67,11 @@ impl Run {
                     self.blocks[id.0 as usize] = Some(block);
                 }
             }
-            let order = if self.halting.as_ref().is_some_and(|halting| halting.compensate) { self.undo_order() } else { Vec::new() };
+            let order = if self.halting.as_ref().is_some_and(|halting| halting.compensate) {
+                self.undo_order()
+            } else {
+                Vec::new()
+            };
             if let Some(halting) = &mut self.halting {
                 halting.undoing = Some(order);
             }
@@ -77,10 +84,14 @@ impl Run {
 
     /// Calls that were decided but have not left are not sent any more.
     fn stop_unsent(&mut self, columns: &mut Columns<'_>) {
-        let unsent: Vec<_> = self.outbox.iter().filter_map(|(_, what)| match what {
-            Outgoing::Call(block, row, reservation) => Some((*block, *row, *reservation)),
-            Outgoing::Undo(..) | Outgoing::Cancel(_) => None,
-        }).collect();
+        let unsent: Vec<_> = self
+            .outbox
+            .iter()
+            .filter_map(|(_, what)| match what {
+                Outgoing::Call(block, row, reservation) => Some((*block, *row, *reservation)),
+                Outgoing::Undo(..) | Outgoing::Cancel(_) => None,
+            })
+            .collect();
         self.outbox.retain(|(_, what)| !matches!(what, Outgoing::Call(..)));
         for (id, row, reservation) in unsent {
             self.budget.settle(reservation, Usage::default());

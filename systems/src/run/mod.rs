@@ -19,18 +19,18 @@ mod walk;
 pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
+pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
-pub(crate) use transitions::can_pass;
 
 use crate::options::RunOptions;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
 use symphony_ecs_core::events::{Event, Notice, RunStatus};
 use symphony_ecs_core::ids::{BlockId, Row, RunId, RunSlot};
-use symphony_ecs_core::ports::{CallFailure, Candidate, CallOutcome};
+use symphony_ecs_core::ports::{CallFailure, CallOutcome, Candidate};
 use symphony_ecs_core::score::{Action, Score};
 use symphony_ecs_core::value::Value;
 use symphony_pit::arbitration::Budget;
@@ -66,7 +66,7 @@ pub struct Run {
     /// Blocks closed in this frame; their rows go back when it ends.
     pub(crate) closed: Vec<Box<Block>>,
     /// Blocks with due rows, or that may be over.
-    pub(crate) dirty: Vec<BlockId>,
+    pub(crate) dirty: VecDeque<BlockId>,
     /// Bodies that wait for rows of the world.
     pub(crate) to_open: VecDeque<bodies::Opening>,
     /// Maps that play.
@@ -217,7 +217,7 @@ impl Run {
             tally: Tally::default(),
             blocks: Vec::new(),
             closed: Vec::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
             to_open: VecDeque::new(),
             maps: BTreeMap::new(),
             hungry_maps: Vec::new(),

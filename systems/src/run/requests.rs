@@ -83,7 +83,9 @@ impl Run {
     /// How long a call is thought to take.
     pub(crate) fn estimate(&self, kind: FlightKind) -> Duration {
         match kind {
-            FlightKind::Row(block, row) => self.block(block).map_or(Duration::ZERO, |block| block.score.spec(row).estimate),
+            FlightKind::Row(block, row) => {
+                self.block(block).map_or(Duration::ZERO, |block| block.score.spec(row).estimate)
+            }
             FlightKind::Undo(_) | FlightKind::Orphan => Duration::ZERO,
         }
     }

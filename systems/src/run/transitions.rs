@@ -55,7 +55,9 @@ impl Run {
     pub(crate) fn finish_plain(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &[u32]) {
         if self.recording {
             match self.events.last_mut() {
-                Some(Event::Finished { block: last, rows: known }) if *last == block.id => known.0.extend_from_slice(rows),
+                Some(Event::Finished { block: last, rows: known }) if *last == block.id => {
+                    known.0.extend_from_slice(rows)
+                }
                 _ => self.events.push(Event::Finished { block: block.id, rows: Rows(rows.to_vec()) }),
             }
         }
@@ -126,7 +128,14 @@ impl Run {
     }
 
     /// An attempt failed.
-    pub(crate) fn fault(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, failure: &CallFailure, then: Then) {
+    pub(crate) fn fault(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &Block,
+        row: Row,
+        failure: &CallFailure,
+        then: Then,
+    ) {
         let CallFailure { class, message, usage, .. } = failure;
         let (class, usage) = (*class, *usage);
         self.emit(|| Event::Faulted { block: block.id, row, class, message: message.clone(), usage, then });
@@ -148,7 +157,14 @@ impl Run {
     }
 
     /// A row failed for good.
-    pub(crate) fn fail(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row, class: ErrorClass, message: &str) {
+    pub(crate) fn fail(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: Row,
+        class: ErrorClass,
+        message: &str,
+    ) {
         self.emit(|| Event::Failed { block: block.id, row, class, message: message.to_owned() });
         self.note_node(block, row, || What::NodeFailed { class, message: message.to_owned() });
         self.tally.failed += 1;

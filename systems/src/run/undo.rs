@@ -35,7 +35,8 @@ impl Run {
         let Some(undo) = &block.score.spec(row).undo else { return };
         let scope = Scope::of(block);
         let inputs = undo.inputs.iter().map(|gather| scope.gather(gather).unwrap_or_default()).collect();
-        let entry = UndoEntry { path: self.path(block, row), key: self.key(block, row), score: block.score_ix, row, inputs };
+        let entry =
+            UndoEntry { path: self.path(block, row), key: self.key(block, row), score: block.score_ix, row, inputs };
         self.undo_log.push(entry);
     }
 

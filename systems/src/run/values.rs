@@ -42,7 +42,10 @@ impl<'a> Scope<'a> {
                 Bind::Slot(slot) => &self.block.values[*slot as usize],
                 Bind::Input(input) => &self.block.inputs[*input as usize],
                 Bind::Gather(gather) => {
-                    into.push(self.gather(&score.gathers[*gather as usize]).map_err(|why| self.name_port(row, place, &why.0))?);
+                    into.push(
+                        self.gather(&score.gathers[*gather as usize])
+                            .map_err(|why| self.name_port(row, place, &why.0))?,
+                    );
                     continue;
                 }
             };
@@ -70,11 +73,15 @@ impl<'a> Scope<'a> {
             Gather::Item => return Ok(self.item.map(|(item, _)| item.clone()).unwrap_or_default()),
             Gather::Index => return Ok(self.item.map(|(_, index)| Value::Int(index.into())).unwrap_or_default()),
             Gather::Slot(slot, wanted) => (self.block.values.get(*slot as usize).cloned().unwrap_or_default(), wanted),
-            Gather::Input(input, wanted) => (self.block.inputs.get(*input as usize).cloned().unwrap_or_default(), wanted),
+            Gather::Input(input, wanted) => {
+                (self.block.inputs.get(*input as usize).cloned().unwrap_or_default(), wanted)
+            }
             Gather::Join(join, wanted) => (self.join(*join as usize), wanted),
             Gather::Expr(expr, names, wanted) => match self.eval(expr, names) {
                 Ok(value) => (value, wanted),
-                Err(why) if *wanted == Wanted::Required => return Err(AbsentInput(format!("`{}`: {why}", expr.text()))),
+                Err(why) if *wanted == Wanted::Required => {
+                    return Err(AbsentInput(format!("`{}`: {why}", expr.text())));
+                }
                 Err(_) => (Value::Absent, wanted),
             },
         };
@@ -100,7 +107,9 @@ impl<'a> Scope<'a> {
         };
         match spec.kind {
             JoinKind::FirstOf => spec.candidates.iter().map(value).find(Value::is_present).unwrap_or_default(),
-            JoinKind::AnyOf => state.winners.first().map(|first| value(&spec.candidates[*first as usize])).unwrap_or_default(),
+            JoinKind::AnyOf => {
+                state.winners.first().map(|first| value(&spec.candidates[*first as usize])).unwrap_or_default()
+            }
             JoinKind::All => {
                 let values: Vec<_> = spec.candidates.iter().map(value).filter(Value::is_present).collect();
                 match values.len() == spec.candidates.len() || spec.lenient {

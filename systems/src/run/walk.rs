@@ -5,8 +5,8 @@
 //! rows, not by a time, so that it does the same on every machine.
 
 use super::Run;
-use rayon::prelude::*;
 use super::values::{AbsentInput, Scope};
+use rayon::prelude::*;
 use symphony_ecs_core::components::{Attempt, Status};
 use symphony_ecs_core::events::SkipReason;
 use symphony_ecs_core::ids::{BlockId, Row};
@@ -52,9 +52,9 @@ impl Run {
                 self.dirty.clear();
                 return Walk::Quiet;
             }
-            let Some(id) = self.dirty.pop() else { return Walk::Quiet };
+            let Some(id) = self.dirty.pop_front() else { return Walk::Quiet };
             if *limit == 0 {
-                self.dirty.push(id);
+                self.dirty.push_back(id);
                 return Walk::Paused;
             }
             let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
@@ -63,7 +63,7 @@ impl Run {
                 self.body_over(world.columns, block);
             } else {
                 if !block.due.is_empty() && self.halting.is_none() {
-                    self.dirty.push(id);
+                    self.dirty.push_back(id);
                 }
                 self.blocks[id.0 as usize] = Some(block);
             }
@@ -219,7 +219,7 @@ impl Run {
         let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { return };
         self.admit(columns, &mut block, row);
         self.blocks[id.0 as usize] = Some(block);
-        self.dirty.push(id);
+        self.dirty.push_back(id);
     }
 }
 
@@ -249,8 +249,7 @@ fn call_function(block: &Block, row: Row, tries: u32, inputs: &mut Vec<Value>, r
             &varied
         }
     };
-    let mut call =
-        InProcessCall { input_names: &spec.input_names, inputs, settings, outputs: &spec.outputs, results };
+    let mut call = InProcessCall { input_names: &spec.input_names, inputs, settings, outputs: &spec.outputs, results };
     match function.play(&mut call) {
         Ok(()) => fit_results(block, spec, results),
         Err(failure) => Played::Failed(failure),

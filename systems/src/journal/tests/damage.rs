@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn a_bit_flipped_in_the_database_is_detected_or_harmless(place in any::<prop::sample::Index>(), bit in 0..8u8) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let mut db = with_checkpoints_once();
         *place.get_mut(&mut db) ^= 1 << bit;
         lay(dir.path(), &db, &[]);
@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn a_flipped_bit_in_cells_and_headers_is_detected_or_harmless(place in 0..64usize, page in any::<prop::sample::Index>(), bit in 0..8u8) {
         // The first bytes of each page hold its structure, which a random place rarely hits.
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let mut db = with_checkpoints_once();
         let page = page.index(db.len() / 4096);
         db[page * 4096 + place] ^= 1 << bit;
@@ -63,7 +63,7 @@ proptest! {
 
 fn with_checkpoints_once() -> Vec<u8> {
     static DB: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-    DB.get_or_init(|| with_checkpoints(tempfile::tempdir().unwrap().path())).clone()
+    DB.get_or_init(|| with_checkpoints(folder().path())).clone()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn tampering_is_named() {
         ("DELETE FROM heads WHERE name = 'frames'", "the head of its frames is missing", 0),
         ("DROP TABLE frames", "no such table: frames", 0),
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         closed(dir.path(), 20);
         tamper(dir.path(), sql);
         let record = read(dir.path()).unwrap();
@@ -133,7 +133,7 @@ fn meta_data_and_commands_are_sealed() {
         ("DELETE FROM commands", "the head of its commands"),
         ("UPDATE heads SET next = 1 WHERE name = 'taken'", "the head of its commands"),
     ] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         closed(dir.path(), 2);
         super::super::append_command(dir.path(), "{\"approve\":1}").unwrap();
         tamper(dir.path(), sql);
@@ -144,7 +144,7 @@ fn meta_data_and_commands_are_sealed() {
 
 #[test]
 fn a_damaged_checkpoint_is_replaced_by_the_one_before() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     with_checkpoints(dir.path());
     tamper(dir.path(), "UPDATE checkpoints SET blob = x'00' WHERE frame = 24");
     let opened = Journal::open(dir.path()).unwrap();
@@ -160,7 +160,7 @@ fn a_damaged_checkpoint_is_replaced_by_the_one_before() {
 
 #[test]
 fn a_newer_journal_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     closed(dir.path(), 3);
     tamper(dir.path(), "PRAGMA user_version = 7");
     let path = dir.path().join("journal.db").display().to_string();
@@ -175,7 +175,7 @@ fn foreign_files_are_named_and_kept() {
     let foreign: [(&str, Vec<u8>); 3] =
         [("empty", vec![]), ("text", b"# notes\n".repeat(1_000)), ("zeros", vec![0; 65_536])];
     for (name, bytes) in foreign {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let path = dir.path().join("journal.db");
         std::fs::write(&path, &bytes).unwrap();
         let error = Journal::open(dir.path()).unwrap_err();
@@ -184,7 +184,7 @@ fn foreign_files_are_named_and_kept() {
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "{name}");
     }
     // Another program's database.
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     tamper(dir.path(), "CREATE TABLE songs(name TEXT)");
     let error = Journal::open(dir.path()).unwrap_err();
     assert!(error.to_string().contains("not a Symphony journal"), "{error}");

@@ -15,7 +15,7 @@ fn child_writes_until_the_disk_is_full() {
         let frame = journal.last().unwrap_or(0) + 1;
         let appended = journal.append(frame, blob(frame));
         // Small transactions, so that some fit before the disk is full.
-        let wait = if frame % 8 == 0 { Duration::from_secs(60) } else { Duration::ZERO };
+        let wait = if frame.is_multiple_of(8) { Duration::from_secs(60) } else { Duration::ZERO };
         let first = journal.committed().recv_timeout(wait).ok();
         for word in first.into_iter().chain(journal.committed().try_iter()) {
             match word {
@@ -27,7 +27,7 @@ fn child_writes_until_the_disk_is_full() {
             break error;
         }
     };
-    assert_eq!(told, [failure.clone()]);
+    assert_eq!(told, std::slice::from_ref(&failure));
     assert!(journal.committed().is_empty());
     let next = journal.last().unwrap_or(0) + 1;
     assert_eq!(journal.append(next, vec![]), Err(failure.clone()));

@@ -5,7 +5,7 @@ use super::*;
 
 #[test]
 fn everything_comes_back_in_order() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let run = dir.path().join("runs/r1");
     closed(&run, 300);
     let opened = Journal::open(&run).unwrap();
@@ -22,7 +22,7 @@ fn everything_comes_back_in_order() {
 
 #[test]
 fn a_clean_close_leaves_one_file_and_an_empty_lock() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     closed(dir.path(), 20);
     let mut names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -32,7 +32,7 @@ fn a_clean_close_leaves_one_file_and_an_empty_lock() {
 
 #[test]
 fn an_empty_run_opens() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     closed(dir.path(), 0);
     let opened = Journal::open(dir.path()).unwrap();
     assert!(opened.frames.is_empty());
@@ -41,7 +41,7 @@ fn an_empty_run_opens() {
 
 #[test]
 fn frames_may_start_anywhere_but_rise_by_one() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     append(&mut journal, 0..3);
     let error = journal.append(4, vec![]).unwrap_err();
@@ -53,7 +53,7 @@ fn frames_may_start_anywhere_but_rise_by_one() {
 
 #[test]
 fn opening_reads_from_the_newest_checkpoint() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     journal.checkpoint(0, b"born".to_vec()).unwrap();
     for frame in 1..=40 {
@@ -77,7 +77,7 @@ fn opening_reads_from_the_newest_checkpoint() {
 
 #[test]
 fn a_checkpoint_before_the_first_frame_opens() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     journal.checkpoint(0, b"born".to_vec()).unwrap();
     append(&mut journal, 1..=3);
@@ -89,7 +89,7 @@ fn a_checkpoint_before_the_first_frame_opens() {
 
 #[test]
 fn a_checkpoint_of_a_frame_that_never_was_stops_the_journal() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     append(&mut journal, 1..=3);
     journal.checkpoint(9, vec![]).unwrap();
@@ -99,7 +99,7 @@ fn a_checkpoint_of_a_frame_that_never_was_stops_the_journal() {
 
 #[test]
 fn a_second_owner_is_told_the_first() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let journal = Journal::create(dir.path(), &meta()).unwrap();
     let pid = std::process::id();
     let path = dir.path().join("lock").display().to_string();
@@ -113,7 +113,7 @@ fn a_second_owner_is_told_the_first() {
 
 #[test]
 fn a_run_is_begun_once() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     closed(dir.path(), 1);
     let error = Journal::create(dir.path(), &meta()).unwrap_err();
     assert!(error.to_string().contains("has begun already"), "{error}");
@@ -121,7 +121,7 @@ fn a_run_is_begun_once() {
 
 #[test]
 fn what_a_killed_creation_left_is_no_hindrance() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     std::fs::write(dir.path().join("journal.new"), b"half a journal").unwrap();
     std::fs::write(dir.path().join("journal.new-wal"), b"and its log").unwrap();
     let error = read(dir.path()).unwrap_err();
@@ -132,7 +132,7 @@ fn what_a_killed_creation_left_is_no_hindrance() {
 
 #[test]
 fn a_reader_sees_what_is_committed_while_the_owner_writes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     let mut appended = 0;
     while appended < 3_000 {
@@ -149,7 +149,7 @@ fn a_reader_sees_what_is_committed_while_the_owner_writes() {
 
 #[test]
 fn commands_wait_until_a_frame_holds_their_effect() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     closed(dir.path(), 1);
     assert_eq!(append_command(dir.path(), r#"{"approve":"a"}"#), Ok(1));
     assert_eq!(append_command(dir.path(), r#"{"cancel":true}"#), Ok(2));
@@ -163,14 +163,14 @@ fn commands_wait_until_a_frame_holds_their_effect() {
     // No frame follows this mark, so the command must come back.
     journal.taken(2).unwrap();
     journal.close().unwrap();
-    assert_eq!(Journal::open(dir.path()).unwrap().commands, [cancel.clone()]);
+    assert_eq!(Journal::open(dir.path()).unwrap().commands, std::slice::from_ref(&cancel));
     assert_eq!(read(dir.path()).unwrap().commands, [Command { taken: true, ..approve }, cancel]);
 }
 
 #[test]
 fn nobody_is_left_waiting_for_a_commit() {
     // The channel holds one word: the newest number overtakes the older ones and is never lost.
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let mut journal = Journal::create(dir.path(), &meta()).unwrap();
     append(&mut journal, 1..=500);
     wait_for(&journal, 500);

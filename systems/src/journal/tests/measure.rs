@@ -28,6 +28,9 @@ fn flood(journal: &mut Writer, first: u64, frames: u64) -> (f64, f64, f64) {
 fn journal_costs() {
     let dir = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
     let start = Instant::now();
+    closed(&dir.path().join("short"), 3);
+    println!("create, 3 frames, close: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    let start = Instant::now();
     let mut journal = Journal::create(&dir.path().join("run"), &meta()).unwrap();
     println!("create: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let start = Instant::now();

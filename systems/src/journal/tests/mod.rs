@@ -16,6 +16,11 @@ const ROLE: &str = "SYMPHONY_JOURNAL_TEST_ROLE";
 /// Environment variable that names the folder it plays in.
 const DIR: &str = "SYMPHONY_JOURNAL_TEST_DIR";
 
+/// A folder in memory where there is one: what these tests ask does not depend on the disk, and it is much faster.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn meta() -> Meta {
     Meta::from([("melody".to_owned(), b"[node.a]".to_vec()), ("seed".to_owned(), vec![7; 8])])
 }

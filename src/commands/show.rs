@@ -1,0 +1,123 @@
+//! `symphony show`: a run from near: its nodes, what they gave, how it stands.
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::past::{self, Past};
+use crate::seating;
+use crate::state::State;
+use crate::view::closing;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use symphony_ecs_core::components::Status;
+use symphony_ecs_core::ports::ArtifactPort as _;
+use symphony_ecs_core::value::Value;
+
+/// Show a run: its nodes, what they gave, how it stands
+///
+/// Reads the journal; the run may be playing, interrupted or over. A damaged journal is shown up to the damage.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  symphony show last
+  symphony show last --output notes > NOTES.md
+  symphony show r06fk2q --node polish --json")]
+pub struct Show {
+    /// The run: its id, an unmistakable part of it, or `last`
+    run: String,
+    /// Only this node and what plays within it, with the values of its outputs
+    #[arg(long, value_name = "PATH")]
+    node: Option<String>,
+    /// Write an output of the melody to standard output: text and artifacts as they are, everything else as JSON
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["node", "json"])]
+    output: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub fn run(self, state: &State) -> Result<Exit, Failure> {
+        let run = state.find_run(&self.run)?;
+        let past = past::read(state, &run)?;
+        for damage in &past.damage {
+            eprintln!("warning: {damage}; what follows is what was before it");
+        }
+        if let Some(name) = &self.output {
+            return write_output(state, &past, name);
+        }
+        let nodes: Vec<_> = past.nodes.iter().filter(|node| self.wants(&node.path)).collect();
+        if let (Some(path), true) = (&self.node, nodes.is_empty()) {
+            return Err(Failure::usage(format!("the run has no node {path} now"))
+                .help(format!("`symphony show {run}` lists its nodes")));
+        }
+        if self.json {
+            let nodes: Vec<_> = nodes.iter().map(|node| {
+                let outputs: BTreeMap<_, _> = node.outputs.iter().filter(|(_, value)| value.is_present()).cloned().collect();
+                serde_json::json!({ "node": node.path, "status": node.status, "attempts": node.attempt, "outputs": outputs })
+            }).collect();
+            let object = serde_json::json!({
+                "melody": past.birth.name,
+                "path": past.birth.path,
+                "seed": past.birth.seed,
+                "inputs": past.birth.inputs,
+                "summary": past.summary,
+                "outputs": past.outputs.iter().cloned().collect::<BTreeMap<_, _>>(),
+                "nodes": nodes,
+            });
+            return super::print(format!("{object}\n").as_bytes());
+        }
+        let mut text = format!("{} ({}), seed {}\n", past.birth.name, past.birth.path, past.birth.seed);
+        for node in &nodes {
+            let attempts = if node.attempt > 1 { format!("  {} attempts", node.attempt) } else { String::new() };
+            let _ = writeln!(text, "  {} {:<32} {}{attempts}", glyph(node.status), node.path, node.status.as_str());
+            if self.node.is_some() {
+                for (port, value) in node.outputs.iter().filter(|(_, value)| value.is_present()) {
+                    let _ = writeln!(text, "      {port} = {}", value.in_short());
+                }
+            }
+        }
+        text += &closing(&past.summary);
+        super::print(text.as_bytes())
+    }
+
+    fn wants(&self, path: &str) -> bool {
+        self.node.as_ref().is_none_or(|node| {
+            path.strip_prefix(node.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
+fn glyph(status: Status) -> &'static str {
+    match status {
+        Status::Pending | Status::Ready => "·",
+        Status::AwaitingApproval => "?",
+        Status::Backoff => "↻",
+        Status::Running => "◐",
+        Status::Done => "✔",
+        Status::Skipped => "○",
+        Status::Failed | Status::Cancelled => "✘",
+    }
+}
+
+fn write_output(state: &State, past: &Past, name: &str) -> Result<Exit, Failure> {
+    let Some((_, value)) = past.outputs.iter().find(|(known, _)| known == name) else {
+        let names: Vec<&str> = past.outputs.iter().map(|(known, _)| known.as_str()).collect();
+        let help =
+            if names.is_empty() { "it has none yet".to_owned() } else { format!("it has: {}", names.join(", ")) };
+        return Err(Failure::usage(format!("the run has no output `{name}`")).help(help));
+    };
+    match value {
+        Value::Text(text) => super::print(text.as_bytes()),
+        Value::Bytes(bytes) => super::print(bytes),
+        Value::Artifact(handle) => {
+            let mut file = seating::artifacts(state)?.open(&handle.digest).map_err(Failure::state)?;
+            match io::copy(&mut file, &mut io::stdout().lock()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::state(error)),
+                _ => Ok(Exit::Completed),
+            }
+        }
+        other => super::print(format!("{}\n", other.canonical_json()).as_bytes()),
+    }
+}

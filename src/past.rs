@@ -1,0 +1,106 @@
+//! A run that is looked at, not played: its journal is read and folded, nothing is locked and nothing is started.
+
+use crate::birth::Birth;
+use crate::failure::Failure;
+use crate::opening::{self, Opened};
+use crate::playing;
+use crate::seating;
+use crate::state::State;
+use symphony_ecs_core::events::notice::Summary;
+use symphony_ecs_core::events::{Event, RunStatus};
+use symphony_ecs_core::ids::RunId;
+use symphony_ecs_core::ports::JournalError;
+use symphony_systems::Orchestra;
+use symphony_systems::journal::{self, Opened as OpenedJournal, Reader};
+use symphony_systems::orchestra::NodeView;
+use symphony_systems::record::FrameRecord;
+use symphony_systems::restore::{Restored, restore};
+
+/// A run as its journal tells it.
+pub struct Past {
+    /// What it began with.
+    pub birth: Birth,
+    /// Counts, cost, outputs.
+    pub summary: Summary,
+    /// Nodes of the bodies that are open, with their outputs.
+    pub nodes: Vec<NodeView>,
+    /// Values of the melody's outputs, by name; absent ones are left out.
+    pub outputs: Vec<(String, symphony_ecs_core::value::Value)>,
+    /// What is damaged; what is told stands before it.
+    pub damage: Vec<JournalError>,
+}
+
+/// Reads a run.
+pub fn read(state: &State, run: &RunId) -> Result<Past, Failure> {
+    let folder = state.run(run);
+    let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
+    let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
+    let opened = opening::or_say(opening::reopen(state, &birth.path, &birth.readings))?;
+    let (orchestra, slot) = fold(run, &birth, &opened, None, &record.frames)?;
+    let mut orchestra = orchestra;
+    let nodes = orchestra.nodes(slot);
+    let Some(past) = orchestra.run(slot) else {
+        return Err(Failure::state(format!("{}: the run could not be read", folder.display())));
+    };
+    let names = past.scores.first().map(|score| score.outputs.as_slice()).unwrap_or_default();
+    let given = names.iter().zip(&past.outputs).filter(|(_, value)| value.is_present());
+    let outputs = given.map(|(output, value)| (output.name.to_string(), value.clone())).collect();
+    let mut summary = playing::summary(past, false);
+    summary.resumable = summary.status == RunStatus::Playing && journal::owner(&folder).is_none();
+    Ok(Past { birth, summary, nodes, outputs, damage: record.damage })
+}
+
+/// The summary of a run that is over already, from an open journal; `None` if it can go on.
+pub fn over(run: &RunId, birth: &Birth, opened: &Opened, journal: &OpenedJournal) -> Result<Option<Summary>, Failure> {
+    let ended = journal.frames.iter().any(|(_, blob)| ended_with(blob).is_some());
+    if !ended {
+        return Ok(None);
+    }
+    let (orchestra, slot) = fold(run, birth, opened, journal.checkpoint.clone(), &journal.frames)?;
+    Ok(orchestra.run(slot).filter(|run| run.status != RunStatus::Playing).map(|run| playing::summary(run, false)))
+}
+
+fn fold(
+    run: &RunId,
+    birth: &Birth,
+    opened: &Opened,
+    checkpoint: Option<(u64, Vec<u8>)>,
+    frames: &[(u64, Vec<u8>)],
+) -> Result<(Orchestra, symphony_ecs_core::ids::RunSlot), Failure> {
+    let mut orchestra = Orchestra::default();
+    let options = seating::options(run, birth, opened, seating::score_of(opened)?);
+    let from = Restored { checkpoint, frames, path: "the journal", play_on: false };
+    let slot = restore(&mut orchestra, &options, &from, None).map_err(|error| seating::journal_failure(&error))?;
+    Ok((orchestra, slot))
+}
+
+/// How the run ended in this frame, if it did.
+fn ended_with(blob: &[u8]) -> Option<RunStatus> {
+    let record = FrameRecord::decode(blob, "the journal").ok()?;
+    record.events.iter().find_map(|event| match event {
+        Event::Ended { status, .. } => Some(*status),
+        _ => None,
+    })
+}
+
+/// A line of `symphony runs`, read without folding the whole run.
+pub struct Glance {
+    /// What it began with.
+    pub birth: Birth,
+    /// How it stands.
+    pub status: RunStatus,
+    /// Who plays it now: a process id, 0 if it is not known.
+    pub owner: Option<u32>,
+}
+
+/// Looks at the end of a run's journal.
+pub fn glance(state: &State, run: &RunId) -> Result<Glance, JournalError> {
+    let folder = state.run(run);
+    let mut reader = Reader::open(&folder)?;
+    let birth = Birth::from_meta(reader.meta(), &folder)?;
+    let owner = journal::owner(&folder);
+    let mut status = RunStatus::Playing;
+    let after = reader.newest_checkpoint(&mut Vec::new())?.map(|(frame, _)| frame);
+    reader.frames_after(after, |_, blob| status = ended_with(blob).unwrap_or(status))?;
+    Ok(Glance { birth, status, owner })
+}

@@ -1,0 +1,179 @@
+//! Seating a run: the orchestra with its ports, its journal and its socket, around the loop that plays it.
+
+use crate::birth::Birth;
+use crate::control::Control;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::opening::Opened;
+use crate::players;
+use crate::playing::{self, Ending, Word};
+use crate::state::State;
+use crate::view::{Plan, Style, View};
+use crossbeam_channel::{Receiver, bounded};
+use std::sync::Arc;
+use symphony_ecs_core::clock::ClockKind;
+use symphony_ecs_core::ids::{RunId, RunSlot};
+use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
+use symphony_ecs_core::score::{Score, compile};
+use symphony_ecs_core::value::Value;
+use symphony_extensions::builtin;
+use symphony_pit::artifacts::Store;
+use symphony_systems::journal::{Opened as OpenedJournal, Writer};
+use symphony_systems::orchestra::OrchestraParts;
+use symphony_systems::restore::{Restored, restore};
+use symphony_systems::{Orchestra, RunOptions};
+
+/// Words that may wait for the loop.
+const WAITING: usize = 64;
+
+/// How a run begins.
+pub enum Beginning {
+    /// It is born: a journal without frames.
+    Born(Writer),
+    /// It was begun before.
+    Resumed(Box<OpenedJournal>),
+}
+
+/// Everything around a run.
+pub struct Seating<'a> {
+    /// The state folder.
+    pub state: &'a State,
+    /// Its id.
+    pub run: &'a RunId,
+    /// What it began with.
+    pub birth: &'a Birth,
+    /// The checked melody and who plays it.
+    pub opened: &'a Opened,
+    /// Where artifacts are kept.
+    pub artifacts: Arc<dyn ArtifactPort>,
+    /// How it is shown.
+    pub style: Style,
+}
+
+/// Compiles a checked melody.
+pub fn score_of(opened: &Opened) -> Result<Arc<Score>, Failure> {
+    // The checker promises that it compiles; a broken promise is our mistake, said as such.
+    compile(&opened.checked, &|operation| builtin::player(operation))
+        .map_err(|error| Failure::new(Exit::Melody, format!("{error} (a mistake of this program; please report it)")))
+}
+
+/// What the orchestra is told of a run.
+pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -> RunOptions {
+    let given = |name: &str, default: &Option<Value>| birth.inputs.get(name).cloned().or_else(|| default.clone());
+    let inputs = score.inputs.iter().map(|input| given(&input.name, &input.default).unwrap_or_default()).collect();
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    RunOptions {
+        id: run.clone(),
+        inputs,
+        limits: opened.melody().map(|melody| melody.limits.clone()).unwrap_or_default(),
+        default_parallel: u32::try_from(cores * 4).unwrap_or(64).max(8),
+        clock: birth.clock,
+        seed: birth.seed,
+        record: true,
+        notices: true,
+        score,
+    }
+}
+
+/// The Artifact Store of a state folder.
+pub fn artifacts(state: &State) -> Result<Arc<Store>, Failure> {
+    Store::open_at(&state.artifacts()).map(Arc::new).map_err(Failure::state)
+}
+
+/// A journal's refusal, for people.
+pub fn journal_failure(error: &JournalError) -> Failure {
+    let failure = Failure::state(error);
+    match error {
+        JournalError::Locked { .. } => {
+            failure.help("`symphony show` looks at a run while it plays; approve and cancel reach it there")
+        }
+        JournalError::Damaged { .. } => {
+            failure.help("`symphony show` prints what is intact; play the melody anew, or restore the file from a copy")
+        }
+        JournalError::Newer { .. } => failure,
+        JournalError::Io { .. } => failure
+            .help("see that the disk has room and can be written, or choose another with --state DIR; what was committed is safe"),
+    }
+}
+
+impl Seating<'_> {
+    /// Plays the run until it is over or interrupted, shows it, and says how it ended.
+    pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
+        let score = score_of(self.opened)?;
+        let (words_in, words) = bounded(WAITING);
+        let socket = self.state.control_socket(self.run);
+        let control = Control::listen(&socket, words_in.clone()).map_err(|error| Failure::state_io(&socket, &error))?;
+        interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
+        let mut orchestra = self.orchestra()?;
+        let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
+        let slot = seat(&mut orchestra, &options, beginning)?;
+        let plan = Plan { melody: self.birth.name.clone(), nodes: score.ids.iter().map(|id| id.to_string()).collect() };
+        let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
+        let exit = conclude(&mut orchestra, slot, &words, view);
+        drop(control);
+        // Closing the journal commits what waits and lets go of the run; players end with their host.
+        drop(orchestra.leave(slot));
+        exit
+    }
+
+    fn orchestra(&self) -> Result<Orchestra, Failure> {
+        let stage: Option<Box<dyn ExtensionPort>> = match self.birth.clock {
+            ClockKind::Real => {
+                let host = players::host(Arc::clone(&self.opened.registry), Arc::clone(&self.artifacts))?;
+                Some(Box::new(host))
+            }
+            ClockKind::Virtual => None,
+        };
+        Ok(Orchestra::new(OrchestraParts {
+            stage,
+            functions: Some(Arc::new(players::BuiltIns)),
+            artifacts: Some(Arc::clone(&self.artifacts)),
+            ..OrchestraParts::default()
+        }))
+    }
+}
+
+fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
+    match beginning {
+        Beginning::Born(journal) => Ok(orchestra.play(options, Some(Box::new(journal)))),
+        Beginning::Resumed(opened) => {
+            let OpenedJournal { mut journal, checkpoint, frames, commands, warnings, .. } = *opened;
+            for warning in warnings {
+                eprintln!("warning: {warning}");
+            }
+            // What others left is obeyed in the next frame, and marked as taken together with it.
+            if let Some(last) = commands.last() {
+                journal.taken(last.id).map_err(|error| journal_failure(&error))?;
+            }
+            let from = Restored { checkpoint, frames: &frames, path: "the journal", play_on: true };
+            let slot =
+                restore(orchestra, options, &from, Some(Box::new(journal))).map_err(|error| journal_failure(&error))?;
+            for command in commands {
+                match serde_json::from_str(&command.json) {
+                    Ok(known) => {
+                        if let Some(command) = playing::command_of(&known) {
+                            orchestra.command(slot, command);
+                        }
+                    }
+                    Err(error) => eprintln!("warning: a command that was left is not understood: {error}"),
+                }
+            }
+            Ok(slot)
+        }
+    }
+}
+
+fn conclude(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, view: View) -> Result<Exit, Failure> {
+    let ending = playing::play(orchestra, slot, words, &view);
+    let interrupted = !matches!(ending, Ending::Over);
+    let exit = orchestra.run(slot).map_or(Exit::Interrupted, |run| {
+        let exit = if interrupted { Exit::Interrupted } else { playing::exit_of(run.status) };
+        view.end(playing::summary(run, interrupted));
+        exit
+    });
+    match ending {
+        Ending::Broken(error) => Err(journal_failure(&error)),
+        Ending::Over | Ending::Interrupted => Ok(exit),
+    }
+}

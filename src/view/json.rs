@@ -1,0 +1,27 @@
+//! The view for programs: one JSON object a line, the summary last.
+
+use super::Painter;
+use serde::Serialize;
+use std::io::{self, Write};
+use symphony_ecs_core::events::Notice;
+use symphony_ecs_core::events::notice::Summary;
+
+/// Writes everything, keeps nothing.
+#[derive(Debug)]
+pub struct Json;
+
+impl Painter for Json {
+    fn notice(&mut self, notice: &Notice, out: &mut dyn Write) -> io::Result<()> {
+        line(notice, out)
+    }
+
+    fn end(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        line(summary, out)
+    }
+}
+
+fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut text = serde_json::to_vec(value).map_err(io::Error::other)?;
+    text.push(b'\n');
+    out.write_all(&text)
+}

@@ -1,0 +1,116 @@
+//! The view for files and pipes: a line of words for every transition, no colours, nothing redrawn.
+
+use super::words::{money, span, summary, tame};
+use super::{Painter, stats::Stats};
+use std::io::{self, Write};
+use std::time::Duration;
+use symphony_ecs_core::events::notice::Summary;
+use symphony_ecs_core::events::{Notice, What};
+
+/// Line by line.
+#[derive(Debug, Default)]
+pub struct Plain {
+    stats: Stats,
+}
+
+impl Painter for Plain {
+    fn notice(&mut self, notice: &Notice, out: &mut dyn Write) -> io::Result<()> {
+        let began = notice.node.as_deref().and_then(|node| self.stats.started(node));
+        let took = began.map(|began| notice.time.since(began));
+        self.stats.notice(notice);
+        match words(notice, took) {
+            Some(words) => writeln!(out, "{:>10.3}s  {words}", Duration::from_nanos(notice.time.0).as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, closing: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(summary(closing).as_bytes())
+    }
+}
+
+/// The closing lines only.
+#[derive(Debug)]
+pub struct Quiet;
+
+impl Painter for Quiet {
+    fn notice(&mut self, _notice: &Notice, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, closing: &Summary, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(summary(closing).as_bytes())
+    }
+}
+
+/// What happened, in words; nothing for what comes too often to be read.
+fn words(notice: &Notice, took: Option<Duration>) -> Option<String> {
+    let node = notice.node.as_deref().unwrap_or_default();
+    let took = took.map(|took| format!(" in {}", span(took))).unwrap_or_default();
+    Some(match &notice.what {
+        What::RunBegan { melody, nodes, seed } => {
+            format!("run {} plays {melody}: {nodes} nodes, seed {seed}", notice.run)
+        }
+        What::RunResumed { over } => format!("run {} goes on: {over} nodes are over already", notice.run),
+        What::BodyOpened { .. } | What::Progress { .. } | What::Chunk { .. } => return None,
+        What::NodeStarted { player, attempt: 1 } => format!("started  {node}  {player}"),
+        What::NodeStarted { player, attempt } => format!("started  {node}  {player}, attempt {attempt}"),
+        What::NodePlayed { cost_usd, .. } if *cost_usd > 0.0 => format!("played   {node}{took}, {}", money(*cost_usd)),
+        What::NodePlayed { .. } => format!("played   {node}{took}"),
+        What::AttemptFailed { class, message, retry_at_ns } => {
+            let next = match retry_at_ns {
+                Some(at) => format!("; next attempt in {}", span(at.since(notice.time))),
+                None => String::new(),
+            };
+            format!("faulted  {node}{took}: {class}: {}{next}", tame(message))
+        }
+        What::NodeSkipped { reason } => format!("skipped  {node}: {}", tame(reason)),
+        What::NodeFailed { class, message } => format!("failed   {node}: {class}: {}", tame(message)),
+        What::NodeCancelled => format!("stopped  {node}"),
+        What::ApprovalAsked { .. } => {
+            format!("waits    {node}: symphony approve {} {node} [--refuse]", notice.run)
+        }
+        What::ApprovalAnswered { approved: true, by } => format!("approved {node} by {}", tame(by)),
+        What::ApprovalAnswered { approved: false, by } => format!("refused  {node} by {}", tame(by)),
+        What::RunHalting { status, reason } => format!("halting ({}): {}", status.as_str(), tame(reason)),
+        What::UndoStarted { player } => format!("undoing  {node}  {player}"),
+        What::UndoEnded { error: None } => format!("undone   {node}"),
+        What::UndoEnded { error: Some(error) } => format!("not undone {node}: {}", tame(error)),
+        What::RunEnded { status } => format!("run {} {}", notice.run, status.as_str()),
+        What::Log { level, message } => format!("{level:<8} {node}: {}", tame(message)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stats::tests::{began, notice, played, started};
+    use super::*;
+    use symphony_ecs_core::clock::Time;
+    use symphony_ecs_core::melody::model::ErrorClass;
+
+    #[test]
+    fn a_run_reads_as_a_story() {
+        let mut plain = Plain::default();
+        let mut out = Vec::new();
+        let failed = What::AttemptFailed {
+            class: ErrorClass::Timeout,
+            message: "no answer\nwithin 2 s".into(),
+            retry_at_ns: Some(Time(4_500_000_000)),
+        };
+        let story = [
+            notice(0, "", began(3)),
+            notice(1, "log", started()),
+            notice(240, "log", played(0.0)),
+            notice(240, "draft", started()),
+            notice(2240, "draft", failed),
+            notice(4500, "draft", What::NodeStarted { player: "instrument:scripted-model/chat".into(), attempt: 2 }),
+            notice(6000, "draft", played(0.0123)),
+            notice(6001, "fix", What::NodeSkipped { reason: "its condition is false".into() }),
+            notice(6002, "ship", What::ApprovalAsked { until_ns: None }),
+        ];
+        for notice in &story {
+            plain.notice(notice, &mut out).unwrap();
+        }
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+}
