@@ -16,7 +16,7 @@ use symphony_systems::stage::Functions;
 pub fn registry(state: &State, lock: Option<&Lock>) -> Registry {
     let mut roots = vec![state.extensions()];
     roots.extend(UserFolder::Data.path().map(|folder| folder.join("extensions")));
-    let registry = Registry::new(roots).with_bundled(bundled::manifests()).with_builtin(builtin::operations());
+    let registry = Registry::new(roots).with_bundled(Vec::new()).with_builtin(builtin::operations());
     match lock {
         None => registry,
         Some(lock) => registry.with_lock(locked(lock)),

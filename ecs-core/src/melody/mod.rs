@@ -3,6 +3,7 @@
 pub mod check;
 pub mod diagnostics;
 pub mod json;
+pub mod lock;
 pub mod model;
 mod parse;
 mod places;
@@ -15,6 +16,7 @@ mod words;
 pub use check::{Checked, CheckedMelody, CheckedNode, check};
 pub use diagnostics::{Diagnostic, Severity};
 pub use json::{from_json, to_json};
+pub use lock::{Lock, LockChange, LockEntry};
 pub use model::{Melody, Span, Spanned};
 pub use parse::{Parsed, parse};
 pub use render::{render, summary};
