@@ -28,13 +28,28 @@ words! {
         "melody" => Melody, "mcp" => Mcp,
     }
     EdgeKind { "hard" => Hard, "soft" => Soft, "optional" => Optional }
-    OnError { "skip" => Skip, "reconstruct" => Reconstruct, "compensate" => Compensate, "halt" => Halt, "fail" => Fail }
     Backoff { "none" => None, "fixed" => Fixed, "linear" => Linear, "exp" => Exp }
     ApproveElse { "skip" => Skip, "fail" => Fail }
     ErrorClass {
         "timeout" => Timeout, "io" => Io, "crash" => Crash, "rate_limited" => RateLimited,
         "invalid_output" => InvalidOutput, "refused" => Refused, "budget" => Budget, "cancelled" => Cancelled,
         "denied" => Denied,
+    }
+}
+
+impl Word for OnError {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("skip", Self::Skip),
+        ("reconstruct", Self::Reconstruct),
+        ("compensate", Self::Compensate),
+        ("halt", Self::Halt),
+    ];
+}
+
+impl OnError {
+    /// The word of the format; what is not said has none.
+    pub fn word(self) -> Option<&'static str> {
+        Self::WORDS.iter().find(|(_, choice)| *choice == self).map(|(word, _)| *word)
     }
 }
 

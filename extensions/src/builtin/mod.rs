@@ -23,6 +23,12 @@ mod value;
 mod trial;
 
 pub use describe::Builtin;
+pub(crate) use json::embedded as embedded_json;
+
+/// A text cut to `max` characters, the last of which is then an ellipsis.
+pub(crate) fn shorten(text: &str, max: usize) -> String {
+    text::truncate::shorten(text, max, "…")
+}
 
 use std::sync::{Arc, LazyLock};
 use symphony_ecs_core::ports::{InProcess, Operation};

@@ -5,7 +5,7 @@ use super::spill::{self, unspill};
 use super::{Call, ErrorClass, Failure, OutPort, Outcome, Player, PortType};
 use crate::bus::PROTOCOL;
 use crate::bus::frame::FrameType;
-use crate::bus::message::{Failed, Hello, Request, Response};
+use crate::bus::message::{Failed, Hello, Nothing, Request, Response};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -41,7 +41,8 @@ fn play_all(session: &Session, player: &dyn Player) -> io::Result<()> {
         match answered {
             Ok(answered) => answered?,
             Err(panic) => {
-                // The player's state may be broken: tell, and let the host start a fresh process.
+                // The player's state may be broken: take no more calls, so that the host starts a fresh process.
+                session.send(FrameType::Goaway, &Nothing {}, &[])?;
                 let message = panic
                     .downcast_ref::<&str>()
                     .map(|text| (*text).to_owned())

@@ -41,9 +41,13 @@ pub(super) fn intake(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>) {
             }
         }
     }
-    for event in stage.events(MOST) {
+    let events = stage.events(MOST);
+    if !events.is_empty() {
+        // Something came back, so the stage may have room again: for every run, not only for the one that is told.
+        runs.iter_mut().for_each(|seat| seat.stalled = false);
+    }
+    for event in events {
         if let Some(seat) = runs.get_mut(event.id.run) {
-            seat.stalled = false;
             take_in(&mut seat.run, event);
         }
     }

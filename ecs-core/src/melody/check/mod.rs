@@ -25,7 +25,7 @@ mod players;
 mod settings;
 mod side;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::diagnostics::Diagnostic;
 use super::model::Melody;

@@ -137,7 +137,8 @@ fn agree(ports: &mut [Port], node: &Node, operation: &Operation, schemas: &Schem
                     findings.report(finding.help("choose a fallback with the same outputs, or leave it out"));
                 }
             }
-            None if operation.open_outputs => {}
+            // An open player gives what `out` says, and nothing else for certain.
+            None if declared.is_some() && operation.open_outputs => {}
             None if declared.is_some() => {
                 let message = format!("the fallback `{}` has no output `{}`", operation.name, port.name);
                 let finding =

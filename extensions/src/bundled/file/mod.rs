@@ -3,12 +3,13 @@
 mod confine;
 mod find;
 mod read;
-pub(super) mod write;
+mod write;
 
 use super::ask::refused;
 use crate::sdk::{Call, Failure, Outcome, Player, Reporter};
 pub(super) use confine::resolve;
 pub(super) use read::source;
+pub(super) use write::{put, written};
 
 /// The player.
 pub(super) struct Files;
