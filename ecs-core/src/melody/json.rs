@@ -6,7 +6,7 @@
 use super::diagnostics::Diagnostic;
 use super::model::{
     ApproveElse, Backoff, Binding, Candidate, EdgeKind, InputDecl, Join, JoinKind, Limits, LoopDecl, MapDecl, Melody,
-    Need, Node, OnError, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
+    Need, Node, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
 };
 use super::parse::{FORMAT, Parsed, RETRY_BASE, parse_json};
 use super::units::{duration_text, size_text};
@@ -117,9 +117,7 @@ fn node(node: &Node) -> Json {
     object.put_some("map", node.map.as_ref().map(map));
     object.put_some("loop", node.repeat.as_ref().map(repeat));
     object.put_some("retry", node.retry.as_ref().map(retry));
-    if node.on_error != OnError::default() {
-        object.put("on_error", node.on_error.word());
-    }
+    object.put_some("on_error", node.on_error.word());
     object.put_some("reconstruct", node.reconstruct.as_ref().map(side_call));
     object.put_some("undo", node.undo.as_ref().map(side_call));
     if let Some(approve) = &node.approve {

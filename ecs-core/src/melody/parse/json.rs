@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> (Table<'_>, Vec<Diagnostic>) {
     let table = match scan.document() {
         Ok(table) => table,
         Err(fault) => {
-            scan.findings.push(fault);
+            scan.findings.push(*fault);
             Table::new(Origin::Inline)
         }
     };
@@ -29,10 +29,10 @@ struct Scan<'t> {
     findings: Vec<Diagnostic>,
 }
 
-type Read<T> = Result<T, Diagnostic>;
+type Read<T> = Result<T, Box<Diagnostic>>;
 
-fn syntax(message: &str, span: Span, label: &str, help: &str) -> Diagnostic {
-    Diagnostic::error("json-syntax", message).at(span, label).help(help)
+fn syntax(message: &str, span: Span, label: &str, help: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error("json-syntax", message).at(span, label).help(help))
 }
 
 impl<'t> Scan<'t> {
@@ -91,7 +91,7 @@ impl<'t> Scan<'t> {
 
     fn nested(&mut self, read: fn(&mut Self) -> Read<TreeValue<'t>>) -> Read<TreeValue<'t>> {
         if self.depth >= MAX_DEPTH {
-            return Err(super::too_deep(self.here()));
+            return Err(Box::new(super::too_deep(self.here())));
         }
         self.depth += 1;
         self.at += 1;

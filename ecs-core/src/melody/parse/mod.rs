@@ -29,6 +29,7 @@ use super::model::{Melody, Span};
 use super::places::Places;
 pub(super) use flow::RETRY_BASE;
 pub(super) use head::FORMAT;
+pub(super) use ids::RESERVED;
 use reader::Reader;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ fn read_with(path: &str, text: &str, front_end: FrontEnd) -> Result<Parsed, Vec<
         findings.extend(more);
     }
     // Findings without a place come first; `sort_by_key` keeps the order of those at one place.
-    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| (span.start, span.end)));
     let surplus = findings.len().saturating_sub(MAX_FINDINGS);
     findings.truncate(MAX_FINDINGS);
     if surplus > 0 {
@@ -139,5 +140,7 @@ fn independent(text: &str, faults: &[Diagnostic], mut findings: Vec<Diagnostic>)
     findings
 }
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

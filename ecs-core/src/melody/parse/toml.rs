@@ -198,7 +198,8 @@ impl<'t> Builder<'t> {
             ScalarKind::Boolean(truth) => Some(TreeValue::Bool(truth)),
             // Dates have no type of their own in a melody.
             ScalarKind::DateTime => {
-                toml_edit::Datetime::from_str(&text).is_ok().then(|| TreeValue::Text(raw.as_str().into()))
+                let date = toml_edit::Datetime::from_str(&text).ok();
+                date.map(|date| TreeValue::Text(Cow::Owned(date.to_string())))
             }
             ScalarKind::Float => text.parse::<f64>().ok().filter(|float| float.is_finite()).map(TreeValue::Float),
             ScalarKind::Integer(radix) => i64::from_str_radix(&text, radix.value()).ok().map(TreeValue::Int),

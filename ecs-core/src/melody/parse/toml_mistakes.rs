@@ -119,6 +119,14 @@ fn explain(text: &str, fault: &ParseError) -> Diagnostic {
         "missing inline table opening" => syntax("a closing `}` has no opening `{`")
             .at(span, "nothing is open here")
             .help("put `{` before it, or take `}` away"),
+        number
+            if number.starts_with("invalid ")
+                && ["integer", "float", "date"].iter().any(|kind| number.contains(kind)) =>
+        {
+            syntax("a value looks like a number or a date, but is none")
+                .at(context, "neither text nor number nor date")
+                .help("put text in quotes; numbers are written 12, -0.5 or 1_000, dates 2026-01-31")
+        }
         "invalid key-value pair" => syntax("a line is neither `KEY = VALUE` nor `[HEADER]`")
             .at(span.start..places.line_end(span.start).max(span.start), "this line")
             .help("write `KEY = VALUE`; TOML is not JSON: the outermost braces are left out"),
@@ -127,7 +135,7 @@ fn explain(text: &str, fault: &ParseError) -> Diagnostic {
             let finding = syntax(&format!("this is not TOML: {other}")).at(span, label);
             match fault.expected().map(expected_text).filter(|text| !text.is_empty()) {
                 Some(expected) => finding.help(format!("expected here: {expected}")),
-                None => finding,
+                None => finding.help("mend or take away what stands here; lines are `KEY = VALUE` or `[HEADER]`"),
             }
         }
     }

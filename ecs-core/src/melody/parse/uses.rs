@@ -69,9 +69,7 @@ fn parse_player(text: &str) -> Result<PlayerRef, BadPlayer> {
     let start = kind_text.len() + 1;
     if *kind == PlayerKind::Melody {
         return match rest.trim() {
-            path if path.is_empty() => {
-                Err(bad(0..text.len(), "no path", "write \"melody:PATH\", relative to this file".to_owned()))
-            }
+            "" => Err(bad(0..text.len(), "no path", "write \"melody:PATH\", relative to this file".to_owned())),
             path if path != rest => {
                 Err(bad(start..text.len(), "spaces around the path", format!("write \"melody:{path}\"")))
             }
