@@ -91,6 +91,28 @@ fn an_openai_compatible_endpoint_is_streamed_counted_and_retried() {
     assert!(!said.stdout.contains("sk-very-secret") && !said.stderr.contains("sk-very-secret"));
 }
 
+#[test]
+fn the_example_takes_a_real_endpoint_by_one_setting() {
+    let reply = || (200, streamed(&["{\"score\": 0.9, \"advice\": \"\", \"text\": \"A fine release.\"}"], 10, 5));
+    let (url, asked) = endpoint(std::iter::repeat_with(reply).take(12).collect());
+    let house = House::new();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=A", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]);
+        assert!(command.args(arguments).current_dir(house.path()).output().unwrap().status.success());
+    };
+    git(&["init"]);
+    git(&["commit", "--allow-empty", "-m", "feat: sing"]);
+    let melody = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/release-notes.melody.toml");
+    let input = format!("model_url={url}");
+    let mut command = house.symphony(&["play", melody.to_str().unwrap(), "--json", "--input", &input]);
+    let said = house::Said::of(command.env_remove("MODEL_KEY").output().unwrap());
+    assert_eq!(said.summary()["status"], "completed", "{} {}", said.stdout, said.stderr);
+    assert!(said.summary()["tokens"].as_u64().unwrap() >= 30, "{}", said.summary());
+    assert!(asked.lock().unwrap().iter().any(|body| body.contains("sing")), "the model was told of the commit");
+    assert!(house.read("RELEASE_NOTES.md").contains("sing"));
+}
+
 fn contains(folder: &std::path::Path, needle: &[u8]) -> bool {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| match path.is_dir() {
         true => contains(&path, needle),
