@@ -243,13 +243,13 @@ mod tests {
     fn commands_arrive_and_answers_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         let loop_side = answering(&words, 2);
         let approve = Command::Approve { node: "ship".into(), verdict: Verdict::Approve, by: Some("ada".into()) };
         assert_eq!(send(&path, &approve).unwrap(), Some(Answer::done("heard")));
         assert_eq!(send(&path, &Command::Cancel).unwrap(), Some(Answer::done("heard")));
         assert_eq!(loop_side.join().unwrap(), [approve, Command::Cancel]);
-        drop(control);
+        drop(_control);
         assert!(!path.exists());
         assert_eq!(send(&path, &Command::Status).unwrap(), None);
     }
@@ -261,7 +261,7 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         assert_eq!(send(&path, &Command::Status).unwrap(), None);
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();
@@ -271,7 +271,7 @@ mod tests {
     fn nonsense_is_refused_and_harms_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         for nonsense in [&b"{\"cmd\":\"dance\"}\n"[..], b"\xff\xfe\n", b"\n", b""] {
             let mut stream = UnixStream::connect(&path).unwrap();
             stream.write_all(nonsense).unwrap();
@@ -291,7 +291,7 @@ mod tests {
         let deep = folder.path().join("x".repeat(90)).join("y".repeat(90));
         fs::create_dir_all(&deep).unwrap();
         let path = deep.join("control.sock");
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();

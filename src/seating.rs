@@ -18,7 +18,7 @@ use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
 use symphony_ecs_core::score::{Score, compile};
 use symphony_ecs_core::value::Value;
 use symphony_extensions::builtin;
-use symphony_pit::artifacts::Store;
+use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
 use symphony_systems::restore::{Restored, restore};
@@ -78,7 +78,7 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
 
 /// The Artifact Store of a state folder.
 pub fn artifacts(state: &State) -> Result<Arc<Store>, Failure> {
-    Store::open_at(&state.artifacts()).map(Arc::new).map_err(Failure::state)
+    Store::open(&state.artifacts(), Arc::new(RealDisk)).map(Arc::new).map_err(Failure::state)
 }
 
 /// A journal's refusal, for people.
