@@ -82,7 +82,6 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("/node/x/retry", json!({ "max": 2, "on": ["bad_luck"] })),
         ("/node/x/retry", json!({ "max": 2, "vary": { "temperature": 0.7 } })),
         ("/node/x/on_error", json!("ignore")),
-        ("/node/x/on_error", json!("reconstruct")),
         ("/node/x/undo", json!({ "uses": ["builtin:text"] })),
         ("/node/x/approve", json!(true)),
         ("/node/x/limits", json!({ "wall": "1m" })),
