@@ -11,6 +11,7 @@ use crate::playing::{self, Ending, Word};
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, bounded};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::{RunId, RunSlot};
@@ -56,6 +57,22 @@ pub fn score_of(opened: &Opened) -> Result<Arc<Score>, Failure> {
     // The checker promises that it compiles; a broken promise is our mistake, said as such.
     compile(&opened.checked, &|operation| builtin::player(operation))
         .map_err(|error| Failure::new(Exit::Melody, format!("{error} (a mistake of this program; please report it)")))
+}
+
+/// Ids of the melody's nodes and what plays them, in score order.
+fn nodes_of(opened: &Opened, score: &Score) -> Vec<(String, String)> {
+    let Some(root) = opened.checked.melodies.first() else { return Vec::new() };
+    let named: BTreeMap<&str, String> = root
+        .melody
+        .nodes
+        .iter()
+        .zip(&root.nodes)
+        .map(|(node, checked)| {
+            let player = checked.players.first().map(|operation| operation.name.clone()).unwrap_or_default();
+            (node.id.value.as_str(), player)
+        })
+        .collect();
+    score.ids.iter().map(|id| (id.to_string(), named.get(&**id).cloned().unwrap_or_default())).collect()
 }
 
 /// What the orchestra is told of a run.
@@ -108,7 +125,7 @@ impl Seating<'_> {
         let mut orchestra = self.orchestra()?;
         let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
-        let plan = Plan { melody: self.birth.name.clone(), nodes: score.ids.iter().map(|id| id.to_string()).collect() };
+        let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
         let exit = conclude(&mut orchestra, slot, &words, view);
         drop(control);
@@ -169,7 +186,7 @@ fn conclude(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, vi
     let interrupted = !matches!(ending, Ending::Over);
     let exit = orchestra.run(slot).map_or(Exit::Interrupted, |run| {
         let exit = if interrupted { Exit::Interrupted } else { playing::exit_of(run.status) };
-        view.end(playing::summary(run, interrupted));
+        view.end(playing::closing(run, interrupted));
         exit
     });
     match ending {

@@ -135,8 +135,14 @@ fn what_is_not_json_is_refused_with_its_place() {
     );
 }
 
+/// So many cases, or more where `PROPTEST_CASES` asks for more.
+fn at_least(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(cases), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(at_least(200))]
 
     #[test]
     fn toml_and_json_say_the_same(json in any_melody(), spelling in any::<Spelling>()) {

@@ -1,0 +1,8 @@
+//! The program as a person meets it: commands, their output, their exit codes.
+
+mod approving;
+mod bad_input;
+mod commands;
+mod examples;
+mod house;
+mod resuming;
