@@ -4,7 +4,7 @@ use crate::house::{House, ended};
 
 fn asked(house: &House) -> std::process::Child {
     house.expect(0, &["new", "approval"]);
-    let child = house.start(&["play", "approval.melody.toml", "--plain"], "out.txt");
+    let child = house.start_into(&["play", "approval.melody.toml", "--plain"], "out.txt");
     house.wait_for("out.txt", "waits    publish");
     child
 }
@@ -14,11 +14,11 @@ fn an_approval_reaches_the_run_that_waits() {
     let house = House::new();
     let mut child = asked(&house);
     let said = house.expect(2, &["approve", "last", "length"]);
-    assert!(said.err.contains("these wait: publish"), "{}", said.err);
+    assert!(said.stderr.contains("these wait: publish"), "{}", said.stderr);
     house.expect(0, &["approve", "last", "publish", "--by", "ada"]);
     assert_eq!(ended(&mut child), Some(0));
-    assert!(house.text("out.txt").contains("approved publish by ada"), "{}", house.text("out.txt"));
-    assert_eq!(house.text("announcement.txt"), "The concert begins at eight.\n");
+    assert!(house.read("out.txt").contains("approved publish by ada"), "{}", house.read("out.txt"));
+    assert_eq!(house.read("announcement.txt"), "The concert begins at eight.\n");
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn a_refusal_skips_where_the_melody_says_so() {
     assert_eq!(ended(&mut child), Some(0));
     assert!(!house.path().join("announcement.txt").exists());
     let said = house.expect(0, &["show", "last", "--output", "published"]);
-    assert_eq!(said.out, "nothing was published");
+    assert_eq!(said.stdout, "nothing was published");
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_answer_waits_for_the_next_owner() {
     child.kill().expect("a signal");
     ended(&mut child);
     let said = house.expect(0, &["approve", "last", "publish", "--by", "ada"]);
-    assert!(said.out.contains("kept"), "{}", said.out);
+    assert!(said.stdout.contains("kept"), "{}", said.stdout);
     house.expect(0, &["resume", "last"]);
-    assert_eq!(house.text("announcement.txt"), "The concert begins at eight.\n");
+    assert_eq!(house.read("announcement.txt"), "The concert begins at eight.\n");
 }

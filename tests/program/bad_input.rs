@@ -7,12 +7,12 @@ use std::os::unix::fs::PermissionsExt as _;
 /// Plays a melody that is wrong and gives what was said.
 fn refused(text: impl AsRef<[u8]>) -> String {
     let house = House::new();
-    house.file("bad.melody.toml", text);
+    house.write("bad.melody.toml", text);
     let checked = house.expect(3, &["check", "bad.melody.toml"]);
     let played = house.expect(3, &["play", "bad.melody.toml"]);
-    assert_eq!(checked.err, played.err, "play says what check says");
+    assert_eq!(checked.stderr, played.stderr, "play says what check says");
     assert!(!house.path().join(".symphony/runs").exists(), "nothing was begun");
-    played.err
+    played.stderr
 }
 
 const HEAD: &str = "format = 1\nname = \"bad\"\n";
@@ -42,7 +42,7 @@ fn melodies_that_are_wrong_show_the_line() {
 #[test]
 fn files_that_are_no_melodies_say_why() {
     let house = House::new();
-    let said = house.expect(3, &["play", "missing.melody.toml"]).err;
+    let said = house.expect(3, &["play", "missing.melody.toml"]).stderr;
     assert!(said.contains("missing.melody.toml: there is no such file"), "{said}");
     assert!(refused(b"name = \"\xff\"").contains("line 1 is not UTF-8"));
     assert!(refused("").contains("format"));
@@ -62,10 +62,10 @@ fn inputs_that_do_not_fit_are_usage_errors() {
         "{HEAD}[inputs]\nn = {{ type = \"int\", required = true }}\n[node.a]\nuses = \"builtin:value/pass\"\n\
                           in = {{ n = \"inputs.n\" }}\nout = {{ n = \"int\" }}\n"
     );
-    house.file("a.melody.toml", melody);
-    assert!(house.expect(2, &["play", "a.melody.toml"]).err.contains("--input n=VALUE"));
-    assert!(house.expect(2, &["play", "a.melody.toml", "-i", "n=x"]).err.contains("input `n`"));
-    assert!(house.expect(2, &["play", "a.melody.toml", "-i", "m=1"]).err.contains("takes: n"));
+    house.write("a.melody.toml", melody);
+    assert!(house.expect(2, &["play", "a.melody.toml"]).stderr.contains("--input n=VALUE"));
+    assert!(house.expect(2, &["play", "a.melody.toml", "-i", "n=x"]).stderr.contains("input `n`"));
+    assert!(house.expect(2, &["play", "a.melody.toml", "-i", "m=1"]).stderr.contains("takes: n"));
     house.expect(2, &["play"]);
     house.expect(2, &["dance"]);
     house.expect(0, &["play", "a.melody.toml", "-i", "n=1", "-q"]);
@@ -75,17 +75,17 @@ fn inputs_that_do_not_fit_are_usage_errors() {
 fn a_state_folder_that_cannot_be_used_is_named() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
-    house.file("blocked", "a file");
-    let said = house.expect(4, &["play", "hello.melody.toml", "--state", "blocked"]).err;
+    house.write("blocked", "a file");
+    let said = house.expect(4, &["play", "hello.melody.toml", "--state", "blocked"]).stderr;
     assert!(said.contains("blocked") && said.contains("--state DIR"), "{said}");
     // Root may write anywhere, so only a kernel file system refuses it as well.
-    let said = house.expect(4, &["play", "hello.melody.toml", "--state", "/proc/symphony"]).err;
+    let said = house.expect(4, &["play", "hello.melody.toml", "--state", "/proc/symphony"]).stderr;
     assert!(said.contains("/proc/symphony"), "{said}");
     let folder = house.path().join("locked");
     fs::create_dir(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("permissions");
     if fs::write(folder.join("probe"), "").is_err() {
-        let said = house.expect(4, &["play", "hello.melody.toml", "--state", "locked/state"]).err;
+        let said = house.expect(4, &["play", "hello.melody.toml", "--state", "locked/state"]).stderr;
         assert!(said.contains("make the folder writable"), "{said}");
     }
 }
@@ -96,10 +96,10 @@ fn a_full_disk_is_said_and_nothing_is_lost() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
     let full = fs::File::options().write(true).open("/dev/full").expect("/dev/full");
-    let output = house.command(&["play", "hello.melody.toml", "--json"]).stdout(full).output().expect("it starts");
+    let output = house.symphony(&["play", "hello.melody.toml", "--json"]).stdout(full).output().expect("it starts");
     // The view is gone, the run is not.
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(house.expect(0, &["runs", "--json"]).json()[0]["status"], "completed");
+    assert_eq!(house.expect(0, &["runs", "--json"]).lines[0]["status"], "completed");
 }
 
 #[test]
@@ -107,16 +107,16 @@ fn journals_that_are_damaged_or_newer_are_not_played() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
     house.expect(0, &["play", "hello.melody.toml", "-q"]);
-    let id = house.expect(0, &["runs", "--json"]).json()[0]["run"].as_str().expect("an id").to_owned();
+    let id = house.expect(0, &["runs", "--json"]).lines[0]["run"].as_str().expect("an id").to_owned();
     let journal = format!(".symphony/runs/{id}/journal.db");
     let sound = fs::read(house.path().join(&journal)).expect("a journal");
-    house.file(&journal, &sound[..sound.len() / 2]);
+    house.write(&journal, &sound[..sound.len() / 2]);
     for command in ["resume", "show"] {
-        let said = house.expect(4, &[command, "last"]).err;
+        let said = house.expect(4, &[command, "last"]).stderr;
         assert!(said.contains("journal.db"), "{command}: {said}");
     }
-    assert!(house.expect(0, &["runs"]).out.contains("unreadable"));
-    house.file(&journal, sound);
+    assert!(house.expect(0, &["runs"]).stdout.contains("unreadable"));
+    house.write(&journal, sound);
     house.expect(0, &["resume", "last"]);
     fs::remove_file(house.path().join(&journal)).expect("gone");
     house.expect(4, &["resume", "last"]);

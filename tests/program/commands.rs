@@ -7,7 +7,7 @@ use serde_json::Value;
 fn play_streams_json_and_ends_with_the_summary() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
-    let lines = house.expect(0, &["play", "hello.melody.toml", "--json", "-i", "name=Ada"]).json();
+    let lines = house.expect(0, &["play", "hello.melody.toml", "--json", "-i", "name=Ada"]).lines;
     assert!(lines.iter().all(|line| line["run"].is_string()), "{lines:?}");
     let (summary, events) = lines.split_last().expect("lines");
     assert!(events.iter().all(|event| event["event"].is_string()));
@@ -19,7 +19,7 @@ fn play_streams_json_and_ends_with_the_summary() {
     assert!(summary["cost_usd"].is_number() && summary["wall_s"].is_number());
     let digest = blake3_of(r#""Hello, Ada!""#);
     assert_eq!(summary["artifacts"]["greeting"], digest);
-    assert_eq!(house.expect(0, &["show", "last", "--output", "greeting"]).out, "Hello, Ada!");
+    assert_eq!(house.expect(0, &["show", "last", "--output", "greeting"]).stdout, "Hello, Ada!");
 }
 
 /// The digest of a value's canonical JSON, by the library's own means.
@@ -31,14 +31,14 @@ fn blake3_of(canonical: &str) -> String {
 fn every_template_checks_and_those_that_need_nobody_play() {
     let house = House::new();
     git(&house);
-    let listed = house.expect(0, &["new", "--list"]).out;
+    let listed = house.expect(0, &["new", "--list"]).stdout;
     let templates: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(templates.len() >= 5, "{listed}");
     for template in templates {
         house.expect(0, &["new", template]);
         let melody = format!("{template}.melody.toml");
         let checked = house.expect(0, &["check", &melody]);
-        assert_eq!(checked.err, "", "{template} has warnings");
+        assert_eq!(checked.stderr, "", "{template} has warnings");
         house.expect(0, &["graph", &melody]);
         if template != "approval" {
             house.expect(0, &["play", &melody, "--quiet"]);
@@ -59,11 +59,11 @@ fn the_state_folder_ignores_itself_and_lies_where_it_is_told() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
     house.expect(0, &["play", "hello.melody.toml", "-q"]);
-    assert_eq!(house.text(".symphony/.gitignore"), "*\n");
+    assert_eq!(house.read(".symphony/.gitignore"), "*\n");
     house.expect(0, &["play", "hello.melody.toml", "-q", "--state", "elsewhere/deep"]);
-    assert_eq!(house.text("elsewhere/deep/.gitignore"), "*\n");
-    assert_eq!(house.expect(0, &["runs", "--json"]).json().len(), 1);
-    let mut command = house.command(&["runs", "--json"]);
+    assert_eq!(house.read("elsewhere/deep/.gitignore"), "*\n");
+    assert_eq!(house.expect(0, &["runs", "--json"]).lines.len(), 1);
+    let mut command = house.symphony(&["runs", "--json"]);
     let output = command.env("SYMPHONY_STATE", "elsewhere/deep").output().expect("the program starts");
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
 }
@@ -73,14 +73,14 @@ fn runs_and_show_tell_what_was() {
     let house = House::new();
     house.expect(0, &["new", "loop"]);
     house.expect(0, &["play", "loop.melody.toml", "-q"]);
-    let runs = house.expect(0, &["runs", "--json"]).json();
+    let runs = house.expect(0, &["runs", "--json"]).lines;
     assert_eq!((&runs[0]["status"], &runs[0]["melody"]), (&"completed".into(), &"loop".into()));
-    let show = house.expect(0, &["show", "last", "--json"]).json().remove(0);
+    let show = house.expect(0, &["show", "last", "--json"]).lines.remove(0);
     assert_eq!(show["summary"]["status"], "completed");
     let nodes = show["nodes"].as_array().expect("nodes");
     assert!(nodes.iter().any(|node| node["node"] == "draft" && node["status"] == "done"), "{nodes:?}");
     let id = runs[0]["run"].as_str().expect("an id");
-    assert!(house.expect(0, &["show", &id[id.len() - 6..]]).out.contains("polish"));
+    assert!(house.expect(0, &["show", &id[id.len() - 6..]]).stdout.contains("polish"));
     house.expect(2, &["show", "nosuchrun"]);
     house.expect(2, &["show", "last", "--output", "nothing"]);
 }
@@ -89,8 +89,8 @@ fn runs_and_show_tell_what_was() {
 fn resuming_what_is_over_tells_how_it_ended() {
     let house = House::new();
     house.expect(0, &["new", "hello"]);
-    let played = house.expect(0, &["play", "hello.melody.toml", "--json"]).json();
-    let resumed = house.expect(0, &["resume", "last", "--json"]).json();
+    let played = house.expect(0, &["play", "hello.melody.toml", "--json"]).lines;
+    let resumed = house.expect(0, &["resume", "last", "--json"]).lines;
     let (played, resumed) = (played.last().expect("a summary"), resumed.last().expect("a summary"));
     for key in ["run", "status", "nodes", "played", "artifacts"] {
         assert_eq!(played[key], resumed[key], "{key}");
@@ -103,8 +103,8 @@ fn rehearsals_are_equal_byte_for_byte() {
     house.expect(0, &["new", "loop"]);
     let rehearse = |seed: &str| {
         let said = house.expect(0, &["play", "loop.melody.toml", "--rehearse", "--seed", seed, "--json"]);
-        let run = said.json()[0]["run"].as_str().expect("an id").to_owned();
-        said.out.replace(&run, "RUN")
+        let run = said.lines[0]["run"].as_str().expect("an id").to_owned();
+        said.stdout.replace(&run, "RUN")
     };
     assert_eq!(rehearse("7"), rehearse("7"));
 }
@@ -113,9 +113,9 @@ fn rehearsals_are_equal_byte_for_byte() {
 fn graphs_are_drawn_with_bodies_as_clusters() {
     let house = House::new();
     house.expect(0, &["new", "loop"]);
-    let dot = house.expect(0, &["graph", "loop.melody.toml"]).out;
+    let dot = house.expect(0, &["graph", "loop.melody.toml"]).stdout;
     assert!(dot.starts_with("digraph \"loop\" {") && dot.contains("subgraph cluster_"), "{dot}");
-    let mermaid = house.expect(0, &["graph", "loop.melody.toml", "--format", "mermaid"]).out;
+    let mermaid = house.expect(0, &["graph", "loop.melody.toml", "--format", "mermaid"]).stdout;
     assert!(mermaid.starts_with("flowchart LR\n") && mermaid.contains("subgraph "), "{mermaid}");
 }
 
@@ -123,7 +123,7 @@ fn graphs_are_drawn_with_bodies_as_clusters() {
 fn a_lock_binds_players_to_what_they_were() {
     let house = House::new();
     let player = |version: &str| {
-        house.file(
+        house.write(
             ".symphony/extensions/echo/Symphony.toml",
             format!(
                 "schema = 1\n[extension]\nid = \"echo\"\nversion = \"{version}\"\nkind = \"operator\"\n\
@@ -134,42 +134,42 @@ fn a_lock_binds_players_to_what_they_were() {
     player("1.0.0");
     let melody =
         "format = 1\nname = \"a\"\n[node.say]\nuses = \"operator:echo/say\"\nin = { text = { value = \"x\" } }\n";
-    house.file("a.melody.toml", melody);
+    house.write("a.melody.toml", melody);
     house.expect(0, &["check", "a.melody.toml", "--lock"]);
-    assert!(house.text("a.melody.lock").contains("operator:echo/say"), "{}", house.text("a.melody.lock"));
+    assert!(house.read("a.melody.lock").contains("operator:echo/say"), "{}", house.read("a.melody.lock"));
     house.expect(0, &["check", "a.melody.toml"]);
     player("1.0.1");
     let said = house.expect(3, &["check", "a.melody.toml"]);
-    assert!(said.err.contains("locked to 1.0.0"), "{}", said.err);
+    assert!(said.stderr.contains("locked to 1.0.0"), "{}", said.stderr);
 }
 
 #[test]
 fn the_doctor_finds_what_ails() {
     let house = House::new();
-    let findings = house.expect(0, &["doctor", "--json"]).json().remove(0);
+    let findings = house.expect(0, &["doctor", "--json"]).lines.remove(0);
     assert!(findings["findings"].as_array().expect("findings").iter().all(|finding| finding["what"].is_string()));
     assert!(!house.path().join(".symphony").exists(), "the doctor changes nothing");
-    house.file(".symphony/extensions/odd/Symphony.toml", "schema = 1\nfoo = 2\n");
+    house.write(".symphony/extensions/odd/Symphony.toml", "schema = 1\nfoo = 2\n");
     let said = house.expect(5, &["doctor"]);
-    assert!(said.out.contains("player odd"), "{}", said.out);
+    assert!(said.stdout.contains("player odd"), "{}", said.stdout);
     house.expect(0, &["new", "hello"]);
     house.expect(0, &["play", "hello.melody.toml", "-q"]);
-    let id = house.expect(0, &["runs", "--json"]).json()[0]["run"].as_str().expect("an id").to_owned();
-    house.file(&format!(".symphony/runs/{id}/journal.db"), "not a database at all, and long enough to look like one");
+    let id = house.expect(0, &["runs", "--json"]).lines[0]["run"].as_str().expect("an id").to_owned();
+    house.write(&format!(".symphony/runs/{id}/journal.db"), "not a database at all, and long enough to look like one");
     let said = house.expect(4, &["doctor"]);
-    assert!(said.out.contains(&format!("run {id}")), "{}", said.out);
+    assert!(said.stdout.contains(&format!("run {id}")), "{}", said.stdout);
 }
 
 #[test]
 fn completions_and_help_are_there() {
     let house = House::new();
     for shell in ["bash", "zsh", "fish"] {
-        assert!(house.expect(0, &["completions", shell]).out.contains("symphony"));
+        assert!(house.expect(0, &["completions", shell]).stdout.contains("symphony"));
     }
-    let help = house.expect(0, &["--help"]).out;
+    let help = house.expect(0, &["--help"]).stdout;
     for words in ["Exit codes:", "130", "Examples:", "resume"] {
         assert!(help.contains(words), "{help}");
     }
-    let schema = house.expect(0, &["check", "--schema"]).out;
+    let schema = house.expect(0, &["check", "--schema"]).stdout;
     assert!(serde_json::from_str::<Value>(&schema).is_ok());
 }

@@ -32,7 +32,7 @@ fn commits(house: &House, messages: &[&str]) {
 fn play(house: &House, code: i32) -> String {
     let melody = melody();
     let said = house.expect(code, &["play", &melody.to_string_lossy(), "--plain"]);
-    format!("{}{}", said.out, said.err)
+    format!("{}{}", said.stdout, said.stderr)
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn notes_are_grouped_by_kind_and_thank_their_authors() {
     ];
     commits(&house, &messages);
     let said = play(&house, 0);
-    let notes = house.text("RELEASE_NOTES.md");
+    let notes = house.read("RELEASE_NOTES.md");
     assert!(notes.starts_with("# Release notes\n\n*2026-01-02 to 2026-01-02, 7 commits*\n"), "{notes}");
     let places: Vec<usize> =
         ["## Breaking changes", "### When you upgrade", "## Features", "## Fixes", "## Documentation"]
@@ -71,7 +71,7 @@ fn nothing_breaks_so_nothing_is_said_about_it() {
     commits(&house, &["fix: one thing"]);
     let said = play(&house, 0);
     assert!(said.contains("skipped  upgrade"), "{said}");
-    let notes = house.text("RELEASE_NOTES.md");
+    let notes = house.read("RELEASE_NOTES.md");
     assert!(!notes.contains("reaking") && notes.contains("1 commit"), "{notes}");
 }
 
@@ -87,7 +87,7 @@ fn a_shallow_clone_and_a_longer_story_do() {
     let url = format!("file://{}", origin.path().display());
     git(clone.path(), &["clone", "-q", "--depth", "1", &url, "."]);
     play(&clone, 0);
-    assert!(clone.text("RELEASE_NOTES.md").contains("1 commit"), "{}", clone.text("RELEASE_NOTES.md"));
+    assert!(clone.read("RELEASE_NOTES.md").contains("1 commit"), "{}", clone.read("RELEASE_NOTES.md"));
 }
 
 #[test]

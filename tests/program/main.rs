@@ -4,5 +4,7 @@ mod approving;
 mod bad_input;
 mod commands;
 mod examples;
-mod house;
 mod resuming;
+
+#[path = "../house/mod.rs"]
+mod house;
