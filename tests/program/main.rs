@@ -3,6 +3,7 @@
 mod approving;
 mod bad_input;
 mod commands;
+mod docs;
 mod examples;
 mod resuming;
 
