@@ -243,13 +243,13 @@ mod tests {
     fn commands_arrive_and_answers_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let (_control, words) = listen(&path);
+        let (control, words) = listen(&path);
         let loop_side = answering(&words, 2);
         let approve = Command::Approve { node: "ship".into(), verdict: Verdict::Approve, by: Some("ada".into()) };
         assert_eq!(send(&path, &approve).unwrap(), Some(Answer::done("heard")));
         assert_eq!(send(&path, &Command::Cancel).unwrap(), Some(Answer::done("heard")));
         assert_eq!(loop_side.join().unwrap(), [approve, Command::Cancel]);
-        drop(_control);
+        drop(control);
         assert!(!path.exists());
         assert_eq!(send(&path, &Command::Status).unwrap(), None);
     }
@@ -291,7 +291,7 @@ mod tests {
         let deep = folder.path().join("x".repeat(90)).join("y".repeat(90));
         fs::create_dir_all(&deep).unwrap();
         let path = deep.join("control.sock");
-        let (_control, words) = listen(&path);
+        let (control, words) = listen(&path);
         let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();

@@ -77,7 +77,7 @@ fn an_approval_left_while_nobody_plays_is_found_on_resume() {
 #[test]
 fn ctrl_c_stops_cleanly_and_resumes() {
     let house = House::new();
-    house.write("m.melody.toml", &APPROVAL.replace("printf built", "sleep 30; printf built"));
+    house.write("m.melody.toml", APPROVAL.replace("printf built", "sleep 30; printf built"));
     let mut child = house.start(&["play", "m.melody.toml", "--json"]);
     let (run, _, rest) = wait_for(&mut child, "node_started");
     let pid = rustix::process::Pid::from_child(&child);

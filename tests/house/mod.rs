@@ -4,6 +4,7 @@
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A folder with melodies and a state folder of its own.
@@ -89,4 +90,46 @@ impl House {
         runs.sort();
         runs
     }
+
+    /// Runs the program and expects this exit code.
+    pub fn expect(&self, code: i32, arguments: &[&str]) -> Said {
+        let said = self.say(arguments);
+        assert_eq!(said.code, Some(code), "symphony {}\n{}{}", arguments.join(" "), said.stdout, said.stderr);
+        said
+    }
+
+    /// Starts the program with everything it prints going to a file of this folder.
+    pub fn start_into(&self, arguments: &[&str], output: &str) -> Child {
+        let file = std::fs::File::create(self.path().join(output)).unwrap();
+        let copy = file.try_clone().unwrap();
+        self.symphony(arguments).stdout(file).stderr(copy).spawn().unwrap()
+    }
+
+    /// Waits until a file of this folder holds something.
+    pub fn wait_for(&self, name: &str, what: &str) {
+        until(what, || self.read(name).contains(what));
+    }
+}
+
+/// How long anything may take on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for a process and gives its exit code; a signal has none.
+pub fn ended(child: &mut Child) -> Option<i32> {
+    let mut code = None;
+    until("the process ends", || {
+        let status = child.try_wait().unwrap();
+        code = status.and_then(|status| status.code());
+        status.is_some()
+    });
+    code
 }
