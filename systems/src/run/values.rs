@@ -76,7 +76,8 @@ impl<'a> Scope<'a> {
             Gather::Input(input, wanted) => {
                 (self.block.inputs.get(*input as usize).cloned().unwrap_or_default(), wanted)
             }
-            Gather::Join(join, wanted) => (self.join(*join as usize), wanted),
+            // What nobody waits for (an output of the melody) takes of an `all` what has come.
+            Gather::Join(join, wanted) => (self.join(*join as usize, *wanted == Wanted::Lenient), wanted),
             Gather::Expr(expr, names, wanted) => match self.eval(expr, names) {
                 Ok(value) => (value, wanted),
                 Err(why) if *wanted == Wanted::Required => {
@@ -97,7 +98,7 @@ impl<'a> Scope<'a> {
         expr.eval(&Bound { scope: *self, names })
     }
 
-    fn join(&self, join: usize) -> Value {
+    fn join(&self, join: usize, partly: bool) -> Value {
         let (Some(spec), Some(state)) = (self.block.score.joins.get(join), self.block.joins.get(join)) else {
             return Value::Absent;
         };
@@ -112,7 +113,7 @@ impl<'a> Scope<'a> {
             }
             JoinKind::All => {
                 let values: Vec<_> = spec.candidates.iter().map(value).filter(Value::is_present).collect();
-                match values.len() == spec.candidates.len() || spec.lenient {
+                match partly || values.len() == spec.candidates.len() {
                     true => Value::list(values),
                     false => Value::Absent,
                 }
