@@ -23,7 +23,7 @@ fn profile_of(seed: u64) -> Profile {
 
 /// Which seeds are played: those asked for, or as many as there is time for.
 fn seeds() -> std::ops::Range<u64> {
-    let asked = std::env::var("SYMPHONY_SEED").ok().and_then(|seed| seed.parse().ok());
+    let asked: Option<u64> = std::env::var("SYMPHONY_SEED").ok().and_then(|seed| seed.parse().ok());
     match (asked, std::env::var_os("SYMPHONY_LONG")) {
         (Some(seed), _) => seed..seed + 1,
         (None, Some(_)) => 0..100_000,
@@ -51,7 +51,10 @@ fn melodies_come_to_what_the_oracle_says() {
     if let Some((seed, why, plan)) = wrong.first() {
         let mut kinds = BTreeMap::<&str, Vec<u64>>::new();
         for (seed, why, _) in &wrong {
-            kinds.entry(why.lines().next().unwrap_or("").split(" n").next().unwrap_or("")).or_default().push(*seed);
+            kinds
+                .entry(why.lines().next().unwrap_or("").split(" n").next().unwrap_or("").trim())
+                .or_default()
+                .push(*seed);
         }
         for (kind, seeds) in kinds {
             println!("{:6} × {kind}: {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);

@@ -77,7 +77,7 @@ impl Run {
                     retry_after: None,
                     usage: Usage::default(),
                 };
-                return self.failures.push(FailedAttempt { block: block.id, row, failure });
+                return self.failures.push(FailedAttempt { block: block.id, row, failure, last: false });
             }
         };
         self.start(columns, block, row, 0);
@@ -347,7 +347,7 @@ impl Run {
         }
         self.maps.remove(&(parent.block, parent.row));
         let failure = CallFailure { class, message, retry_after: None, usage: Usage::default() };
-        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure });
+        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure, last: false });
     }
 
     fn is_below(&self, block: &Block, parent: Parent) -> bool {
@@ -364,8 +364,14 @@ impl Run {
     /// Stops the rows of a block that have begun something.
     pub(crate) fn stop_active(&mut self, columns: &mut Columns<'_>, block: &mut Block) {
         for row in (0..block.rows()).map(Row) {
-            let status = columns.status[block.at(row)];
-            if matches!(status, Status::Running | Status::Backoff | Status::AwaitingApproval) {
+            let at = block.at(row);
+            let begun = match columns.status[at] {
+                Status::Running | Status::Backoff | Status::AwaitingApproval => true,
+                // It waits for room for another attempt.
+                Status::Ready => columns.attempt[at].0 > 0,
+                _ => false,
+            };
+            if begun {
                 self.stop(columns, block, row);
             }
         }

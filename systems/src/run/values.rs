@@ -6,6 +6,7 @@ use symphony_ecs_core::expr::{EvalError, Expr, Names};
 use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::melody::model::JoinKind;
 use symphony_ecs_core::score::{Bind, CandidateFrom, Gather, NameFrom, Score, Wanted};
+use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::Block;
 
@@ -58,7 +59,7 @@ impl<'a> Scope<'a> {
     }
 
     fn may_be_absent(&self, row: Row, place: usize) -> bool {
-        self.block.score.spec(row).input_types.get(place).is_some_and(|ty| ty.may_be_absent())
+        self.block.score.spec(row).input_types.get(place).is_some_and(takes_absent)
     }
 
     fn name_port(&self, row: Row, place: usize, why: &str) -> AbsentInput {
@@ -127,6 +128,15 @@ impl<'a> Scope<'a> {
                 Value::list(winners.iter().map(|winner| value(&spec.candidates[*winner as usize])).collect())
             }
         }
+    }
+}
+
+/// Whether a port says itself that it may be empty. `any` does not: a hard edge to it brings a value or none plays.
+fn takes_absent(ty: &PortType) -> bool {
+    match ty {
+        PortType::Optional(_) => true,
+        PortType::Union(members) => members.iter().any(takes_absent),
+        _ => false,
     }
 }
 

@@ -109,9 +109,10 @@ fn class_of(setting: Option<&Value>) -> ErrorClass {
 
 /// A fraction of a millisecond, in nanoseconds, that is this attempt's own.
 pub fn jitter(path: &str, attempt: u32) -> u64 {
-    let hash = path.bytes().chain(attempt.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = path
+        .bytes()
+        .chain(attempt.to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     plan::Rng(hash).next() % 1_000_000
 }
 
@@ -160,7 +161,13 @@ impl Rehearsal for Script {
         let add = setting("add").and_then(|value| value.as_int());
         let inputs = request.inputs.iter().map(|(_, value)| sum_of(value)).fold(0, i64::wrapping_add);
         let key = request.idempotency_key.clone();
-        self.calls.lock().unwrap().push(Call { path: request.path.clone(), attempt: request.attempt, inputs, add, key });
+        self.calls.lock().unwrap().push(Call {
+            path: request.path.clone(),
+            attempt: request.attempt,
+            inputs,
+            add,
+            key,
+        });
         let took = match setting("took_us").and_then(|value| value.as_int()) {
             Some(micros) => {
                 Duration::from_micros(micros.unsigned_abs())

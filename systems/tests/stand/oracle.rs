@@ -229,7 +229,7 @@ impl<'a> Oracle<'a> {
             let mut moved = false;
             let mut scope = 0;
             while scope < self.scopes.len() {
-                for row in 0..self.scopes[scope].rows.len() {
+                for row in self.in_order(scope) {
                     if self.scopes[scope].open
                         && self.scopes[scope].rows[row].status == "pending"
                         && self.is_due(scope, row)
@@ -248,6 +248,11 @@ impl<'a> Oracle<'a> {
                 return;
             }
         }
+    }
+
+    /// Rows in the order of the text, which decides between what happens at the same moment.
+    fn in_order(&self, scope: usize) -> Vec<usize> {
+        if self.scopes[scope].item.is_some() { vec![0] } else { self.melody(scope).order.clone() }
     }
 
     fn sources(&self, scope: usize, row: usize) -> Vec<Source> {
@@ -421,7 +426,9 @@ impl<'a> Oracle<'a> {
         let mut present: Vec<&Port> = from.iter().filter(|port| value(port).is_present()).collect();
         match of {
             JoinOf::First => present.first().map(|port| value(port)).unwrap_or_default(),
-            JoinOf::All if partly || present.len() == from.len() => Value::list(present.into_iter().map(value).collect()),
+            JoinOf::All if partly || present.len() == from.len() => {
+                Value::list(present.into_iter().map(value).collect())
+            }
             JoinOf::All => Value::Absent,
             JoinOf::Any | JoinOf::N(_) => {
                 let came = |port: &Port| match port {
@@ -530,8 +537,7 @@ impl<'a> Oracle<'a> {
                 break;
             }
             let value = this.items[index].clone();
-            let inputs =
-                node.inputs.iter().map(|source| self.gather(scope, source, Some((&value, index)))).collect();
+            let inputs = node.inputs.iter().map(|source| self.gather(scope, source, Some((&value, index)))).collect();
             let other = node.undo.and_then(|(_, other)| other);
             let undo_of_other = other.map_or(Value::Absent, |of| self.scopes[scope].rows[of].x.clone());
             let item = Item { node: row, index, inputs, undo_of_other };

@@ -82,11 +82,19 @@ pub enum JoinOf {
 
 #[derive(Clone, Debug)]
 pub enum Source {
-    Ref { port: Port, kind: Kind, default: Option<i64> },
+    Ref {
+        port: Port,
+        kind: Kind,
+        default: Option<i64>,
+    },
     Literal(i64),
     /// `{ expr = "n1.x + 5" }`
     Add(Port, i64),
-    Join { of: JoinOf, from: Vec<Port>, default: Option<i64> },
+    Join {
+        of: JoinOf,
+        from: Vec<Port>,
+        default: Option<i64>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -319,7 +327,14 @@ fn draw_source(rng: &mut Rng, profile: Profile, before: &[Node], int_only: bool,
         let mut ports: Vec<Port> = (0..1 + rng.below(3)).map(|_| Port::Node(rng.pick(from))).collect();
         ports.dedup();
         let mut seen = Vec::new();
-        ports.retain(|port| if seen.contains(port) { false } else { seen.push(*port); true });
+        ports.retain(|port| {
+            if seen.contains(port) {
+                false
+            } else {
+                seen.push(*port);
+                true
+            }
+        });
         ports
     };
     match rng.below(12) {
@@ -358,7 +373,8 @@ impl Plan {
     /// Everything, for a message.
     pub fn print(&self) -> String {
         let (text, bodies) = self.texts();
-        let mut all = format!("{text}\n# wall_ms {:?} parallel {:?} cost {:?}\n", self.wall_ms, self.parallel, self.cost);
+        let mut all =
+            format!("{text}\n# wall_ms {:?} parallel {:?} cost {:?}\n", self.wall_ms, self.parallel, self.cost);
         for (path, body) in bodies {
             let _ = write!(all, "\n# ---- {path}\n{body}");
         }
