@@ -9,6 +9,7 @@ mod build;
 mod compile;
 
 mod gather;
+mod mapped;
 mod topology;
 
 pub use build::Wiring;

@@ -77,7 +77,7 @@ impl Run {
                     retry_after: None,
                     usage: Usage::default(),
                 };
-                return self.failures.push(FailedAttempt { block: block.id, row, failure });
+                return self.failures.push(FailedAttempt { block: block.id, row, failure, last: false });
             }
         };
         self.start(columns, block, row, 0);
@@ -252,23 +252,27 @@ impl Run {
             self.blocks[id.0 as usize] = Some(block);
             return self.end(RunStatus::Completed, outputs);
         };
-        let Some(mut above) = self.blocks.get_mut(parent.block.0 as usize).and_then(Option::take) else { return };
-        let score = Arc::clone(&above.score);
+        let Some(score) = self.block(parent.block).map(|above| Arc::clone(&above.score)) else { return };
         let spec = score.spec(parent.row);
-        match (&spec.action, place) {
-            (Action::Loop(repeat), Place::Loop) if !self.loop_is_over(&block, repeat, &outputs) => {
-                let mut inputs = std::mem::take(&mut block.inputs);
-                for (output, input) in &repeat.carry {
-                    match outputs.get(*output as usize) {
-                        Some(value) if value.is_present() => inputs[*input as usize] = value.clone(),
-                        _ => {}
-                    }
+        if let (Action::Loop(repeat), Place::Loop) = (&spec.action, place)
+            && !self.loop_is_over(&block, repeat, &outputs)
+        {
+            let mut inputs = std::mem::take(&mut block.inputs);
+            for (output, input) in &repeat.carry {
+                match outputs.get(*output as usize) {
+                    Some(value) if value.is_present() => inputs[*input as usize] = value.clone(),
+                    _ => {}
                 }
-                let iteration = block.iteration + 1;
-                self.iterate(columns, &mut block, iteration, inputs);
-                self.blocks[id.0 as usize] = Some(block);
-                self.dirty.push_back(id);
             }
+            let iteration = block.iteration + 1;
+            // The block above stays in its place: the path of the next iteration is told through it.
+            self.iterate(columns, &mut block, iteration, inputs);
+            self.blocks[id.0 as usize] = Some(block);
+            self.dirty.push_back(id);
+            return;
+        }
+        let Some(mut above) = self.blocks.get_mut(parent.block.0 as usize).and_then(Option::take) else { return };
+        match (&spec.action, place) {
             (Action::Map(map), Place::Item(index)) => {
                 let played = columns.status[block.at(Row(0))] == Status::Done;
                 if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
@@ -343,7 +347,7 @@ impl Run {
         }
         self.maps.remove(&(parent.block, parent.row));
         let failure = CallFailure { class, message, retry_after: None, usage: Usage::default() };
-        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure });
+        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure, last: false });
     }
 
     fn is_below(&self, block: &Block, parent: Parent) -> bool {
@@ -360,8 +364,14 @@ impl Run {
     /// Stops the rows of a block that have begun something.
     pub(crate) fn stop_active(&mut self, columns: &mut Columns<'_>, block: &mut Block) {
         for row in (0..block.rows()).map(Row) {
-            let status = columns.status[block.at(row)];
-            if matches!(status, Status::Running | Status::Backoff | Status::AwaitingApproval) {
+            let at = block.at(row);
+            let begun = match columns.status[at] {
+                Status::Running | Status::Backoff | Status::AwaitingApproval => true,
+                // It waits for room for another attempt.
+                Status::Ready => columns.attempt[at].0 > 0,
+                _ => false,
+            };
+            if begun {
                 self.stop(columns, block, row);
             }
         }

@@ -136,6 +136,8 @@ pub(crate) struct FailedAttempt {
     pub block: BlockId,
     pub row: Row,
     pub failure: CallFailure,
+    /// No rung of the ladder may be tried: neither another attempt nor another player can replace a permission.
+    pub last: bool,
 }
 
 /// A ready row in the backlog: higher priority first, then lower block and row.

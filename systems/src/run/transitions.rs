@@ -2,6 +2,7 @@
 
 use super::notices::player_word;
 use super::{Alarm, Run};
+use std::cmp::Reverse;
 use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Status};
 use symphony_ecs_core::events::{Event, Rows, RunStatus, SkipReason, Then, What};
@@ -200,6 +201,10 @@ impl Run {
     pub(crate) fn answer(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, approved: bool, by: &str) {
         self.emit(|| Event::Answered { block: block.id, row, approved, by: by.to_owned() });
         self.note_node(block, row, || What::ApprovalAnswered { approved, by: by.to_owned() });
+        // The row may ask again in a later iteration; the end of this wait must not answer for it then.
+        let id = block.id;
+        self.timers
+            .retain(|Reverse(timer)| !matches!(timer.what, Alarm::ApprovalOver(at, of) if (at, of) == (id, row)));
         if approved {
             columns.status[block.at(row)] = Status::Ready;
         }

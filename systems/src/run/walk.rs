@@ -209,7 +209,7 @@ impl Run {
             Played::Failed(failure) => {
                 columns.attempt[at] = Attempt(columns.attempt[at].0.saturating_add(1));
                 columns.status[at] = Status::Running;
-                self.failures.push(super::FailedAttempt { block: block.id, row, failure });
+                self.failures.push(super::FailedAttempt { block: block.id, row, failure, last: false });
             }
         }
     }
