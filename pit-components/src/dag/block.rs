@@ -124,15 +124,17 @@ impl Block {
         columns.status[at] = status;
         self.open -= 1;
         let gave = status == Status::Done;
-        let score = Arc::clone(&self.score);
-        for edge in score.topology.succ(row.0) {
-            match edge.mode() {
-                EdgeMode::Hard => self.count(columns, edge.row(), gave),
-                EdgeMode::Soft => self.count(columns, edge.row(), true),
-                EdgeMode::Join => {}
-            }
+        let remaining = &mut columns.remaining[self.base as usize..];
+        for edge in self.score.topology.succ(row.0) {
+            let gave = match edge.mode() {
+                EdgeMode::Hard => gave,
+                EdgeMode::Soft => true,
+                EdgeMode::Join => continue,
+            };
+            count(remaining, &mut self.due, edge.row(), gave);
         }
-        if score.marks[row.ix()].any(Marks::JOINS) {
+        if self.score.marks[row.ix()].any(Marks::JOINS) {
+            let score = Arc::clone(&self.score);
             for (join, candidate) in score.joins_fed_by(row) {
                 let present = match score.joins[join].candidates[candidate] {
                     CandidateFrom::Slot { slot, .. } => gave && self.values[slot as usize].is_present(),
@@ -156,13 +158,7 @@ impl Block {
 
     /// Takes one wait from a consumer; `gave` is false when what it waited for came to nothing.
     fn count(&mut self, columns: &mut Columns<'_>, consumer: u32, gave: bool) {
-        let remaining = &mut columns.remaining[(self.base + consumer) as usize];
-        if !gave {
-            remaining.0 |= Remaining::BLOCKED;
-        }
-        if remaining.step() {
-            self.due.push(consumer);
-        }
+        count(&mut columns.remaining[self.base as usize..], &mut self.due, consumer, gave);
     }
 
     /// Collects `due` anew from the columns: after a replay, when it was not kept.
@@ -173,5 +169,16 @@ impl Block {
             columns.status[at] == Status::Pending && columns.remaining[at].is_due()
         };
         self.due = (0..self.rows()).filter(pending).collect();
+    }
+}
+
+/// Takes one wait from a consumer of a block whose columns begin with `remaining`.
+fn count(remaining: &mut [Remaining], due: &mut Vec<u32>, consumer: u32, gave: bool) {
+    let remaining = &mut remaining[consumer as usize];
+    if !gave {
+        remaining.0 |= Remaining::BLOCKED;
+    }
+    if remaining.step() {
+        due.push(consumer);
     }
 }

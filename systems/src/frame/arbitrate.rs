@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::melody::model::ErrorClass;
-use symphony_ecs_core::ports::{CallFailure, Operation, Usage};
+use symphony_ecs_core::ports::{CallFailure, Candidate, Operation, Usage};
 use symphony_ecs_core::score::{Action, NodeSpec};
 use symphony_pit::arbitration::{Grant, Need};
 use symphony_pit::dag::{Block, Columns, NodeQuery};
@@ -31,10 +31,13 @@ fn start_all(run: &mut Run, columns: &mut Columns<'_>) {
     let mut rest = candidates.as_slice();
     while let Some(first) = rest.first() {
         let count = rest.iter().take_while(|candidate| candidate.block == first.block).count();
-        let (same, others) = rest.split_at(count);
+        let (mut same, others) = rest.split_at(count);
         rest = others;
         let Some(block) = run.blocks.get_mut(first.block.0 as usize).and_then(Option::take) else { continue };
-        for candidate in same {
+        loop {
+            same = &same[start_pauses(run, columns, &block, same)..];
+            let Some((candidate, others)) = same.split_first() else { break };
+            same = others;
             if start(run, columns, &block, candidate.row) == Started::Waits {
                 let queued =
                     crate::run::Queued { priority: candidate.rank.into(), block: candidate.block, row: candidate.row };
@@ -48,6 +51,27 @@ fn start_all(run: &mut Run, columns: &mut Columns<'_>) {
     if run.candidates.is_empty() {
         run.candidates = candidates;
     }
+}
+
+/// Starts the rows at the head of the list that only take time and are alike, as far as there is room; says how many.
+fn start_pauses(run: &mut Run, columns: &mut Columns<'_>, block: &Block, candidates: &[Candidate]) -> usize {
+    let Some(first) = candidates.first() else { return 0 };
+    let spec = block.score.spec(first.row);
+    let Action::Pause(span) = spec.action else { return 0 };
+    if !spec.outputs.is_empty() {
+        return 0;
+    }
+    let room = candidates.len().min(run.budget.room() as usize);
+    let alike = |candidate: &&Candidate| std::ptr::eq(block.score.spec(candidate.row), spec);
+    let mut rows = std::mem::take(&mut run.scratch.functions);
+    rows.extend(candidates[..room].iter().take_while(alike).map(|candidate| candidate.row));
+    run.budget.launch(rows.len() as u32);
+    run.start_plain(columns, block, &rows);
+    run.pause(span, block.id, &rows);
+    let started = rows.len();
+    rows.clear();
+    run.scratch.functions = rows;
+    started
 }
 
 /// Starts what waits, in the order of priorities, while there is room. Rows that wait for budget step aside for
@@ -82,7 +106,7 @@ fn start(run: &mut Run, columns: &mut Columns<'_>, block: &Block, row: Row) -> S
         }
         run.budget.launch(1);
         run.start(columns, block, row, choice);
-        run.pause(*span, block.id, row);
+        run.pause(*span, block.id, &[row]);
         return Started::Now;
     }
     match run.budget.reserve(need(spec, choice)) {

@@ -282,7 +282,7 @@ fn again(run: &mut Run, block: &mut Block, row: Row) {
     }
     if let (Action::Pause(span), true) = (&score.spec(row).action, score.spec(row).outputs.is_empty()) {
         run.budget.launch(1);
-        return run.pause(*span, block.id, row);
+        return run.pause(*span, block.id, &[row]);
     }
     let reservation = run.budget.force();
     run.outbox.push_back((run.frame, Outgoing::Call(block.id, row, reservation)));

@@ -93,9 +93,13 @@ impl Run {
             self.dirty.push_back(id);
         } else {
             rows.retain(|row| columns.status[block.at(Row(*row))] == Status::Running);
-            for row in rows {
-                self.stop(columns, &mut block, Row(row));
+            for row in &rows {
+                self.stop(columns, &mut block, Row(*row));
             }
+        }
+        if self.scratch.rows.len() < 8 {
+            rows.clear();
+            self.scratch.rows.push(rows);
         }
         self.blocks[id.0 as usize] = Some(block);
     }

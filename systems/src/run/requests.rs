@@ -90,12 +90,17 @@ impl Run {
         }
     }
 
-    /// A row that only takes time begins to (virtual clock).
-    pub(crate) fn pause(&mut self, span: Duration, block: BlockId, row: Row) {
+    /// Rows that only take time begin to (virtual clock).
+    pub(crate) fn pause(&mut self, span: Duration, block: BlockId, begun: &[Row]) {
         let at = self.now.after(span);
+        let begun = begun.iter().map(|row| row.0);
         match self.pauses.iter_mut().rev().take(8).find(|(then, id, _)| (*then, *id) == (at, block)) {
-            Some((_, _, rows)) => rows.push(row.0),
-            None => self.pauses.push((at, block, vec![row.0])),
+            Some((_, _, rows)) => rows.extend(begun),
+            None => {
+                let mut rows = self.scratch.rows.pop().unwrap_or_default();
+                rows.extend(begun);
+                self.pauses.push((at, block, rows));
+            }
         }
     }
 

@@ -52,6 +52,23 @@ impl Run {
         });
     }
 
+    /// First attempts of many rows begin, with their first player: the short way.
+    pub(crate) fn start_plain(&mut self, columns: &mut Columns<'_>, block: &Block, rows: &[Row]) {
+        if self.recording || self.noticing {
+            for row in rows {
+                self.start(columns, block, *row, 0);
+            }
+            return;
+        }
+        let range = block.base as usize..(block.base + block.rows()) as usize;
+        let (status, attempt) = (&mut columns.status[range.clone()], &mut columns.attempt[range]);
+        for row in rows {
+            status[row.ix()] = Status::Running;
+            let attempt = &mut attempt[row.ix()];
+            *attempt = Attempt(attempt.0.saturating_add(1));
+        }
+    }
+
     /// Many rows without outputs finish: the short way.
     pub(crate) fn finish_plain(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &[u32]) {
         if self.recording {
@@ -103,14 +120,17 @@ impl Run {
                 tokens: usage.tokens,
             }
         });
-        let width = slots.len();
-        for (slot, value) in block.values[slots].iter_mut().zip(outputs.drain(..).take(width)) {
-            *slot = value;
+        for (slot, value) in block.values[slots].iter_mut().zip(outputs.iter_mut()) {
+            *slot = std::mem::take(value);
         }
-        self.add_cost(columns, block, row, usage);
+        if usage.cost_micros > 0 {
+            self.add_cost(columns, block, row, usage);
+        }
         self.tally.played += 1;
         self.remember_undo(block, row);
-        self.tries.remove(&(block.id, row));
+        if !self.tries.is_empty() {
+            self.tries.remove(&(block.id, row));
+        }
         block.settle(columns, row, Status::Done);
     }
 

@@ -15,6 +15,12 @@ use symphony_pit::dag::Block;
 pub(crate) struct Scratch {
     pub inputs: Vec<Value>,
     pub results: Vec<Value>,
+    /// Rows of a wave.
+    pub wave: Vec<u32>,
+    /// Rows of a wave that go the same way together.
+    pub functions: Vec<Row>,
+    /// Lists of rows that were paused and are over.
+    pub rows: Vec<Vec<u32>>,
 }
 
 /// Why an input came to nothing, in words.

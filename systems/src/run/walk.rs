@@ -7,6 +7,7 @@
 use super::Run;
 use super::values::{AbsentInput, Scope};
 use rayon::prelude::*;
+use std::time::{Duration, Instant};
 use symphony_ecs_core::components::{Attempt, Status};
 use symphony_ecs_core::events::SkipReason;
 use symphony_ecs_core::ids::{BlockId, Row};
@@ -34,8 +35,12 @@ pub enum Walk {
     Paused,
 }
 
-/// Functions in one wave from which on they are spread over the threads.
+/// Functions that are played in turn before the question is asked whether the others should be spread.
 const SPREAD: usize = 64;
+
+/// When that many functions take longer than this, the rest of their wave is spread over the threads. Waking threads
+/// costs some microseconds, and so do results that move between caches; most functions are done by then.
+const SLOW: Duration = Duration::from_micros(200);
 
 impl Run {
     /// Walks until nothing moves, the world must grow, or `limit` rows were looked at.
@@ -71,22 +76,25 @@ impl Run {
     }
 
     fn visit(&mut self, columns: &mut Columns<'_>, block: &mut Block, limit: &mut u32) {
-        let mut wave = Vec::new();
-        let mut functions = Vec::new();
+        let mut wave = std::mem::take(&mut self.scratch.wave);
+        let mut functions = std::mem::take(&mut self.scratch.functions);
+        let score = std::sync::Arc::clone(&block.score);
         while !block.due.is_empty() && *limit > 0 && self.halting.is_none() {
             std::mem::swap(&mut wave, &mut block.due);
             *limit = limit.saturating_sub(wave.len() as u32);
-            let score = std::sync::Arc::clone(&block.score);
             let busy = Marks::GATED.and(Marks::IN_PROCESS).and(Marks::COMPOSITE);
             for row in wave.drain(..) {
                 let at = (block.base + row) as usize;
                 let row = Row(row);
+                let marks = score.marks[row.ix()];
                 if columns.remaining[at].is_blocked() {
                     self.skip(columns, block, row, SkipReason::Upstream);
-                } else if !score.marks[row.ix()].any(busy) {
+                } else if !marks.any(busy) {
                     self.ready(columns, block, row);
+                } else if !marks.any(Marks::GATED.and(Marks::COMPOSITE)) && self.failures.is_empty() {
+                    functions.push(row);
                 } else if let Some(row) = self.gate(columns, block, row) {
-                    if score.marks[row.ix()].any(Marks::IN_PROCESS) && self.failures.is_empty() {
+                    if marks.any(Marks::IN_PROCESS) && self.failures.is_empty() {
                         functions.push(row);
                     } else {
                         self.admit(columns, block, row);
@@ -95,6 +103,8 @@ impl Run {
             }
             self.play_functions(columns, block, &mut functions);
         }
+        self.scratch.wave = wave;
+        self.scratch.functions = functions;
     }
 
     /// The row waits for a decision from now on.
@@ -150,20 +160,29 @@ impl Run {
         }
     }
 
-    /// Plays functions of this process; many of them on all threads. Results are applied in the order of the rows,
-    /// so nothing depends on the number of threads.
+    /// Plays functions of this process; many slow ones on all threads. Results are applied in the order of the rows,
+    /// so nothing depends on the number of threads or on what was found to be slow.
     fn play_functions(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &mut Vec<Row>) {
-        if rows.len() < SPREAD || rayon::current_num_threads() == 1 {
-            for row in rows.drain(..) {
-                self.play_function(columns, block, row);
+        let mut played = 0;
+        for some in rows.chunks(SPREAD) {
+            let begun = (rows.len() > SPREAD).then(Instant::now);
+            self.play_in_turn(columns, block, some);
+            played += some.len();
+            if begun.is_some_and(|begun| begun.elapsed() > SLOW) {
+                break;
             }
-            return;
         }
+        if played < rows.len() {
+            self.play_spread(columns, block, &rows[played..]);
+        }
+        rows.clear();
+    }
+
+    fn play_spread(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &[Row]) {
         let shared = &*block;
         let tries = &self.tries;
         let played: Vec<_> = rows
             .par_iter()
-            .with_min_len(16)
             .map(|row| {
                 let (mut inputs, mut results) = (Vec::new(), Vec::new());
                 let tries = tries.get(&(shared.id, *row)).copied().unwrap_or(0);
@@ -171,21 +190,22 @@ impl Run {
                 (*row, outcome, results)
             })
             .collect();
-        rows.clear();
         for (row, outcome, mut results) in played {
             self.function_played(columns, block, row, outcome, &mut results);
         }
     }
 
-    fn play_function(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row) {
+    fn play_in_turn(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &[Row]) {
         let mut inputs = std::mem::take(&mut self.scratch.inputs);
         let mut results = std::mem::take(&mut self.scratch.results);
-        let tries = if self.tries.is_empty() { 0 } else { self.tries.get(&(block.id, row)).copied().unwrap_or(0) };
-        let outcome = call_function(block, row, tries, &mut inputs, &mut results);
+        for row in rows {
+            let tries = if self.tries.is_empty() { None } else { self.tries.get(&(block.id, *row)).copied() };
+            let outcome = call_function(block, *row, tries.unwrap_or(0), &mut inputs, &mut results);
+            self.function_played(columns, block, *row, outcome, &mut results);
+        }
         inputs.clear();
-        self.scratch.inputs = inputs;
-        self.function_played(columns, block, row, outcome, &mut results);
         results.clear();
+        self.scratch.inputs = inputs;
         self.scratch.results = results;
     }
 

@@ -1,0 +1,43 @@
+//! The figures, one file each.
+
+pub mod call;
+pub mod check;
+pub mod cold;
+pub mod durable;
+pub mod huge;
+pub mod loops;
+pub mod roundtrip;
+pub mod track;
+
+use crate::bench::Bench;
+use crate::error::BenchError;
+use crate::sample::Sample;
+
+/// A figure: a name, what it says, and how it is taken.
+pub struct Figure {
+    /// Its id.
+    pub id: &'static str,
+    /// What it says, in a line.
+    pub what: &'static str,
+    /// Measures it and prints its lines.
+    pub measure: fn(&mut Bench) -> Result<(), BenchError>,
+    /// Takes one sample of it in this process, as the words say.
+    pub sample: fn(&[&str]) -> Result<Sample, BenchError>,
+}
+
+/// All figures, in the order in which they are measured.
+pub static ALL: &[Figure] = &[
+    track::FIGURE,
+    call::FIGURE,
+    durable::FIGURE,
+    roundtrip::FIGURE,
+    huge::FIGURE,
+    loops::FIGURE,
+    cold::FIGURE,
+    check::FIGURE,
+];
+
+/// A sample that nobody knows.
+fn unknown(words: &[&str]) -> BenchError {
+    BenchError::Wrong(format!("there is no such sample: {words:?}"))
+}
