@@ -1,7 +1,7 @@
 //! From a checked melody to a score: nodes become rows, references become slots, names become numbers.
 
 use super::build::marks_of;
-use super::gather::{Bind, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
+use super::gather::{Bind, BoundNames, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
 use super::topology::{EdgeMode, Topology, topological_order};
 use super::{Action, InputSpec, LoopSpec, Marks, NodeSpec, OutputSpec, Score, UndoSpec};
 use crate::expr::Expr;
@@ -359,7 +359,7 @@ impl<'a> Rows<'a> {
     }
 
     /// An expression with where its names come from.
-    pub(super) fn names(&self, expr: &Expr, map: Option<&MapDecl>) -> (Expr, Arc<[(String, NameFrom)]>) {
+    pub(super) fn names(&self, expr: &Expr, map: Option<&MapDecl>) -> (Expr, BoundNames) {
         let item = map.and_then(|map| map.item_name.as_ref()).map(|name| name.value.as_str());
         let mut names: BTreeMap<String, NameFrom> = BTreeMap::new();
         for used in expr.references() {

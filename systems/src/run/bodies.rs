@@ -107,7 +107,7 @@ impl Run {
                     list.push(value);
                 }
             }
-            let mut outputs = lists.into_iter().map(Value::list).collect();
+            let mut outputs: Vec<Value> = lists.into_iter().map(Value::list).collect();
             self.finish(columns, block, row, &mut outputs, Usage::default());
         }
     }
@@ -279,7 +279,7 @@ impl Run {
                     state.open -= 1;
                     state.results[index as usize] = played.then(|| std::mem::take(&mut block.values));
                 }
-                self.bury(block);
+                self.bury(*block);
                 self.feed_map(columns, &mut above, parent.row, map);
                 self.dirty.push_back(parent.block);
             }
@@ -289,7 +289,7 @@ impl Run {
                 let port = |port: &symphony_ecs_core::ports::Port| named.get(&*port.name).cloned().unwrap_or_default();
                 let mut outputs: Vec<Value> = spec.outputs.iter().map(port).collect();
                 drop(named);
-                self.bury(block);
+                self.bury(*block);
                 self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default());
                 self.dirty.push_back(parent.block);
             }
@@ -318,7 +318,7 @@ impl Run {
     }
 
     /// Takes a block out of play; its rows go back to the world when the frame ends.
-    pub(crate) fn bury(&mut self, block: Box<Block>) {
+    pub(crate) fn bury(&mut self, block: Block) {
         let id = block.id;
         self.emit(|| Event::Closed { block: id });
         self.closed.push(block);
@@ -342,7 +342,7 @@ impl Run {
             if let Some(mut block) = self.blocks[id.0 as usize].take() {
                 self.stop_active(columns, &mut block);
                 self.maps.retain(|(map, _), _| map != id);
-                self.bury(block);
+                self.bury(*block);
             }
         }
         self.maps.remove(&(parent.block, parent.row));

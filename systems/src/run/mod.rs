@@ -64,7 +64,7 @@ pub struct Run {
     /// Open blocks by number; taken out while they are walked.
     pub(crate) blocks: Vec<Option<Box<Block>>>,
     /// Blocks closed in this frame; their rows go back when it ends.
-    pub(crate) closed: Vec<Box<Block>>,
+    pub(crate) closed: Vec<Block>,
     /// Blocks with due rows, or that may be over.
     pub(crate) dirty: VecDeque<BlockId>,
     /// Bodies that wait for rows of the world.

@@ -98,7 +98,7 @@ impl Run {
         columns: &mut Columns<'_>,
         block: &mut Block,
         row: Row,
-        outputs: &mut Vec<Value>,
+        outputs: &mut [Value],
         usage: Usage,
     ) {
         let slots = block.score.slots(row);
@@ -107,7 +107,7 @@ impl Run {
                 (true, Some(Event::Finished { block: last, rows })) if *last == block.id => rows.0.push(row.0),
                 (true, _) => self.events.push(Event::Finished { block: block.id, rows: row.into() }),
                 (false, _) => {
-                    self.events.push(Event::Played { block: block.id, row, outputs: outputs.clone(), usage });
+                    self.events.push(Event::Played { block: block.id, row, outputs: outputs.to_vec(), usage });
                 }
             }
         }

@@ -215,7 +215,7 @@ impl Run {
         block: &mut Block,
         row: Row,
         outcome: Played,
-        results: &mut Vec<Value>,
+        results: &mut [Value],
     ) {
         let at = block.at(row);
         match outcome {

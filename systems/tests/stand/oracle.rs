@@ -286,9 +286,8 @@ impl<'a> Oracle<'a> {
                 Kind::Optional => {}
             }
         }
-        match node.cond {
-            Some(Cond::Has(of) | Cond::HasNot(of) | Cond::Above(Port::Node(of), _)) => waits.push((of, false)),
-            _ => {}
+        if let Some(Cond::Has(of) | Cond::HasNot(of) | Cond::Above(Port::Node(of), _)) = node.cond {
+            waits.push((of, false));
         }
         waits
     }
