@@ -153,7 +153,9 @@ impl Run {
     /// Plays functions of this process; many of them on all threads. Results are applied in the order of the rows,
     /// so nothing depends on the number of threads.
     fn play_functions(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &mut Vec<Row>) {
-        if rows.len() < SPREAD || rayon::current_num_threads() == 1 {
+        // A function with an optional input sees what those before it in the wave have just given.
+        let ordered = || rows.iter().any(|row| block.score.marks[row.ix()].any(Marks::OPTIONAL));
+        if rows.len() < SPREAD || rayon::current_num_threads() == 1 || ordered() {
             for row in rows.drain(..) {
                 self.play_function(columns, block, row);
             }
