@@ -325,7 +325,7 @@ fn draw_source(rng: &mut Rng, profile: Profile, before: &[Node], int_only: bool,
     let plain: Vec<usize> = (0..before.len()).filter(|node| before[*node].map.is_none()).collect();
     let timed: Vec<usize> = (0..before.len()).filter(|node| before[*node].is_timed()).collect();
     let default = rng.chance(35).then(|| rng.below(30) as i64);
-    let mut candidates = |rng: &mut Rng, from: &[usize]| -> Vec<Port> {
+    let candidates = |rng: &mut Rng, from: &[usize]| -> Vec<Port> {
         let mut ports: Vec<Port> = (0..1 + rng.below(3)).map(|_| Port::Node(rng.pick(from))).collect();
         ports.dedup();
         let mut seen = Vec::new();
