@@ -6,6 +6,7 @@
 use crate::decide::{Conductor, Manual};
 use crate::frame;
 use crate::options::RunOptions;
+use crate::restore::checkpoint;
 use crate::run::{Run, Tally};
 use crate::runs::{Runs, Seat};
 use crate::stage::{Functions, Rehearsal, Stage, TypedRehearsal};
@@ -229,6 +230,17 @@ impl Orchestra {
     pub fn sealed(&mut self, slot: RunSlot) -> Vec<Vec<u8>> {
         let mut runs = self.world.resource_mut::<Runs>();
         runs.get_mut(slot).map(|seat| std::mem::take(&mut seat.record)).unwrap_or_default()
+    }
+
+    /// The state of a run between frames: the number of its last sealed frame and a checkpoint after it. `None`
+    /// before the first frame, while undos play, and when there is no such run.
+    pub fn checkpoint(&mut self, slot: RunSlot) -> Option<(u64, Vec<u8>)> {
+        let nodes = &mut self.nodes;
+        self.world.resource_scope(|world, runs: Mut<'_, Runs>| {
+            let run = &runs.get(slot)?.run;
+            let frame = run.frame.checked_sub(1)?;
+            Some((frame, checkpoint::encode(run, &Columns::of(nodes.query_mut(world)))?))
+        })
     }
 
     /// Nodes of the open blocks with path, status, attempt and outputs, in order.

@@ -139,6 +139,9 @@ impl<'a> Rows<'a> {
             if binds.len() as u32 > bind_off[row] && matches!(spec.action, Action::Call(_)) {
                 own = own.and(Marks::GATED);
             }
+            if declared.inputs.iter().any(|binding| is_optional(&binding.from)) {
+                own = own.and(Marks::OPTIONAL);
+            }
             marks.push(own);
             specs.push(spec);
         }
@@ -437,6 +440,11 @@ fn source_edges(source: &Source, add: &mut impl FnMut(&str, EdgeMode)) {
             }
         }
     }
+}
+
+/// Whether a source takes a value for which nobody waits.
+fn is_optional(source: &Source) -> bool {
+    matches!(source, Source::Ref(Reference { target: RefTarget::Port(..), kind: EdgeKind::Optional, .. }))
 }
 
 fn mode_of(kind: EdgeKind) -> Option<EdgeMode> {

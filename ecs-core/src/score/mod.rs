@@ -81,6 +81,8 @@ impl Marks {
     pub const COMPOSITE: Self = Self(8);
     /// Has outputs.
     pub const OUTPUTS: Self = Self(16);
+    /// Takes a value for which it does not wait, so what it sees depends on who played before it.
+    pub const OPTIONAL: Self = Self(32);
 
     /// Whether any of `other`'s marks is set.
     pub fn any(self, other: Self) -> bool {

@@ -32,6 +32,8 @@ fn twenty_lines_of_python_are_a_player() {
 }
 
 const SDK_PLAYER: &str = r#"
+import time
+
 import symphony_player as symphony
 
 def play(call, report):
@@ -39,7 +41,7 @@ def play(call, report):
         raise symphony.Failure("rate_limited", "later", retry_after=2.5)
     if call.operation == "wait":
         while not report.cancelled():
-            symphony.time.sleep(0.005)
+            time.sleep(0.005)
         raise symphony.Failure("cancelled", "stopped")
     if call.operation == "bug":
         return {}["missing"]

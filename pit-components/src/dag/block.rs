@@ -161,6 +161,32 @@ impl Block {
         count(&mut columns.remaining[self.base as usize..], &mut self.due, consumer, gave);
     }
 
+    /// The waits of every row, counted anew from the statuses of the rows and the joins.
+    pub fn recount(&self, columns: &Columns<'_>) -> Vec<Remaining> {
+        let mut waits = vec![Remaining(0); self.rows() as usize];
+        for row in (0..self.rows()).map(Row) {
+            let status = columns.status[self.at(row)];
+            for edge in self.score.topology.succ(row.0) {
+                let waits = &mut waits[edge.row() as usize].0;
+                match edge.mode() {
+                    EdgeMode::Join => {}
+                    _ if !status.is_over() => *waits += 1,
+                    EdgeMode::Hard if status != Status::Done => *waits |= Remaining::BLOCKED,
+                    EdgeMode::Hard | EdgeMode::Soft => {}
+                }
+            }
+        }
+        for (spec, state) in self.score.joins.iter().zip(&self.joins) {
+            let Some(waits) = waits.get_mut(spec.consumer as usize) else { continue };
+            if !state.decided {
+                waits.0 += 1;
+            } else if state.is_impossible(spec.kind) && !spec.lenient {
+                waits.0 |= Remaining::BLOCKED;
+            }
+        }
+        waits
+    }
+
     /// Collects `due` anew from the columns: after a replay, when it was not kept.
     pub fn find_due(&mut self, columns: &Columns<'_>) {
         let base = self.base as usize;

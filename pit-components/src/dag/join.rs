@@ -49,6 +49,24 @@ impl JoinState {
         Some(decision)
     }
 
+    /// Whether this can be the state of a join with so many candidates: what a checkpoint says is not believed blindly.
+    pub fn fits(&self, kind: JoinKind, candidates: usize) -> bool {
+        let present = |at: &u32| self.known.get(*at as usize) == Some(&Known::Present);
+        let all = self.known.iter().filter(|known| **known == Known::Present).count();
+        let mut once = self.winners.clone();
+        once.sort_unstable();
+        once.dedup();
+        self.known.len() == candidates
+            && self.winners.iter().all(present)
+            && (once.len(), all) == (self.winners.len(), self.winners.len())
+            && self.decided == self.decide(kind).is_some()
+    }
+
+    /// Whether the join is decided and came to nothing.
+    pub(super) fn is_impossible(&self, kind: JoinKind) -> bool {
+        self.decided && self.decide(kind) == Some(Decision::Impossible)
+    }
+
     fn decide(&self, kind: JoinKind) -> Option<Decision> {
         let open = self.known.iter().filter(|known| **known == Known::Open).count();
         let present = self.winners.len();

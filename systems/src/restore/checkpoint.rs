@@ -3,6 +3,7 @@
 //! Layout: one byte of version (1), then MessagePack of [`State`]. Columns are kept per open block; what can be
 //! derived (due rows, counters, ranks) is not kept.
 
+use super::validate::validate;
 use crate::orchestra::Orchestra;
 use crate::run::{MapState, Run, Tally, UndoEntry};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,11 @@ use symphony_ecs_core::value::Value;
 use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Parent};
 
 const VERSION: u8 = 1;
+
+/// Bodies that a run can open: their numbers take 8 bytes each.
+const MOST_BLOCKS: u32 = 1 << 26;
+/// No counter of a run comes near this.
+const MOST_COUNTED: u64 = 1 << 53;
 
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -128,6 +134,9 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
     run.budget.book(state.spent);
     run.undo_log = state.undo_log;
     run.tries = state.tries.into_iter().map(|(block, row, tries)| ((block, row), tries)).collect();
+    if state.block_count > MOST_BLOCKS || state.notice_seq > MOST_COUNTED || state.tally.nodes > MOST_COUNTED {
+        return Err("checkpoint: it counts more than a run can hold".to_owned());
+    }
     run.blocks.resize_with(state.block_count as usize, || None);
     for block in state.blocks {
         restore_block(orchestra, run, block)?;
@@ -136,7 +145,12 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
         let MapItems { block, row, items, next, open, results } = map;
         run.maps.insert((block, row), MapState { items: Arc::new(items), next, open, results });
     }
+    let (world, nodes) = orchestra.world();
+    validate(run, &Columns::of(nodes.query_mut(world))).map_err(|why| format!("checkpoint: {why}"))?;
     for (at, block, row, approval) in state.timers {
+        if run.block(block).is_none_or(|block| row.0 >= block.rows()) {
+            return Err("checkpoint: a timer for a row that is not there".to_owned());
+        }
         run.plan_durable(at, block, row, approval);
     }
     if let Some((status, reason, compensate)) = state.halting {
@@ -192,6 +206,9 @@ fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) ->
         open,
         due: Vec::new(),
     };
-    *run.blocks.get_mut(place).ok_or("checkpoint: a body without a number")? = Some(Box::new(block));
+    match run.blocks.get_mut(place) {
+        Some(free @ None) => *free = Some(Box::new(block)),
+        _ => return Err("checkpoint: a body has no number, or another's".to_owned()),
+    }
     Ok(())
 }

@@ -2,5 +2,6 @@
 
 pub mod checkpoint;
 mod replay;
+mod validate;
 
 pub use replay::{Restored, restore};

@@ -42,7 +42,7 @@ pub fn restore(
     let mut next = 0;
     if let Some((frame, blob)) = &from.checkpoint {
         checkpoint::decode(orchestra, &mut run, blob).map_err(damaged)?;
-        next = frame + 1;
+        next = frame.saturating_add(1);
     }
     for (frame, blob) in from.frames {
         if *frame != next {
@@ -88,6 +88,13 @@ fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Resul
     if let Event::Opened { block, parent, place, inputs } = event {
         let parent = parent.map(|(block, row)| Parent { block, row });
         let score = body_of(run, parent, place).ok_or("a body opens for a row that has none")?;
+        let columns = Columns::of(nodes.query_mut(&mut *world));
+        let plays = |parent: Parent| {
+            run.block(parent.block).is_some_and(|above| columns.status[above.at(parent.row)] == Status::Running)
+        };
+        if run.is_over() || parent.map_or(block.0 != 0, |parent| !plays(parent)) {
+            return Err("a body opens for a row that does not play".to_owned());
+        }
         if block.0 as usize != run.block_count() {
             return Err(format!("block {} opens out of order", block.0));
         }
@@ -114,7 +121,7 @@ fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Resul
 }
 
 /// The score that a body plays.
-fn body_of(run: &Run, parent: Option<Parent>, place: Place) -> Option<Arc<Score>> {
+pub(super) fn body_of(run: &Run, parent: Option<Parent>, place: Place) -> Option<Arc<Score>> {
     let Some(parent) = parent else { return run.scores.first().cloned() };
     let block = run.block(parent.block)?;
     (parent.row.0 < block.rows()).then_some(())?;
@@ -129,22 +136,34 @@ fn body_of(run: &Run, parent: Option<Parent>, place: Place) -> Option<Arc<Score>
 impl Run {
     /// Folds an event in that needs no new rows. The error says what does not fit.
     fn replay(&mut self, columns: &mut Columns<'_>, event: Event) -> Result<(), String> {
+        if self.is_over() {
+            return Err("something happens after the run was over".to_owned());
+        }
         match event {
             Event::Opened { .. } => Err("a body opens where none can".to_owned()),
+            Event::Began { .. } if self.block_count() > 0 => Err("the run begins twice".to_owned()),
             Event::Began { clock, seed } => {
                 self.clock = clock;
                 self.seed = seed;
                 self.begin();
                 Ok(())
             }
-            Event::Iterated { block, iteration, inputs } => self.with_block(block, None, |run, block| {
-                if inputs.len() == block.inputs.len() {
-                    run.iterate(columns, block, iteration, inputs);
+            Event::Iterated { block, iteration, inputs } => {
+                let fits = |block: &Block| {
+                    (block.place, block.open, block.inputs.len()) == (Place::Loop, 0, inputs.len())
+                        && block.iteration.checked_add(1) == Some(iteration)
+                };
+                if !self.block(block).is_some_and(fits) {
+                    return Err(format!("block {} cannot start over", block.0));
                 }
-            }),
+                self.with_block(block, &[], |run, block| {
+                    run.iterate(columns, block, iteration, inputs);
+                    Ok(())
+                })
+            }
             Event::Closed { block } => {
                 let taken = self.blocks.get_mut(block.0 as usize).and_then(Option::take);
-                let mut block = taken.ok_or("a body closes that is not open")?;
+                let mut block = taken.filter(|block| block.parent.is_some()).ok_or("a body closes that is not open")?;
                 self.maps.retain(|(map, _), _| *map != block.id);
                 if let (Place::Item(index), Some(parent)) = (block.place, block.parent) {
                     let played = columns.status[block.at(Row(0))] == Status::Done;
@@ -153,16 +172,13 @@ impl Run {
                 self.bury(*block);
                 Ok(())
             }
-            Event::Started { block, rows, choice, attempt } => {
-                let last = rows.0.iter().copied().max().map(Row);
-                self.with_block(block, last, |run, block| {
-                    for row in rows.0 {
-                        let at = block.at(Row(row));
-                        // A repeated attempt (its process was killed) keeps its number.
-                        columns.attempt[at].0 = u16::try_from(attempt.saturating_sub(1)).unwrap_or(u16::MAX);
-                        run.start(columns, block, Row(row), choice);
-                        run.replay_map(block, Row(row));
+            Event::Started { block, rows, choice, attempt } => self.with_block(block, &rows.0, |run, block| {
+                for row in rows.0.iter().copied().map(Row) {
+                    let at = block.at(row);
+                    if !matches!(columns.status[at], Status::Pending | Status::Ready | Status::Backoff) {
+                        return Err(format!("row {} begins twice", row.0));
                     }
+<<<<<<< HEAD
                 })
             }
             Event::Finished { block, rows } => {
@@ -174,50 +190,94 @@ impl Run {
                 })
             }
             Event::Played { block, row, outputs, usage } => self.with_block(block, Some(row), |run, block| {
+=======
+                    // A repeated attempt (its process was killed) keeps its number.
+                    columns.attempt[at].0 = u16::try_from(attempt.saturating_sub(1)).unwrap_or(u16::MAX);
+                    run.start(columns, block, row, choice);
+                    run.replay_map(block, row);
+                }
+                Ok(())
+            }),
+            Event::Finished { block, rows } => self.with_block(block, &rows.0, |run, block| {
+                for row in rows.0.iter().copied().map(Row) {
+                    not_over(columns, block, row)?;
+                    count_function(columns, block, row);
+                    run.finish(columns, block, row, &mut Vec::new(), Default::default());
+                }
+                Ok(())
+            }),
+            Event::Played { block, row, outputs, usage } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                if outputs.len() != block.score.slots(row).len() {
+                    return Err(format!("row {} has not so many outputs", row.0));
+                }
+>>>>>>> sim
                 run.maps.remove(&(block.id, row));
-                let at = block.at(row);
-                columns.attempt[at].0 = columns.attempt[at].0.max(1);
+                count_function(columns, block, row);
                 run.replay_played(columns, block, row, outputs, usage);
+                Ok(())
             }),
             Event::Faulted { block, row, class, message, usage, then } => {
-                self.with_block(block, Some(row), |run, block| {
+                self.with_block(block, &[row.0], |run, block| {
+                    not_over(columns, block, row)?;
+                    run.maps.remove(&(block.id, row));
+                    count_function(columns, block, row);
                     run.budget.book(usage);
                     let failure = symphony_ecs_core::ports::CallFailure { class, message, retry_after: None, usage };
                     run.fault(columns, block, row, &failure, then);
+                    Ok(())
                 })
             }
-            Event::Skipped { block, row, reason } => {
-                self.with_block(block, Some(row), |run, block| run.skip(columns, block, row, reason))
-            }
-            Event::Failed { block, row, class, message } => {
-                self.with_block(block, Some(row), |run, block| run.fail(columns, block, row, class, &message))
-            }
-            Event::Asked { block, row, until } => {
-                self.with_block(block, Some(row), |run, block| run.ask(columns, block, row, until))
-            }
-            Event::Answered { block, row, approved, by } => {
-                self.with_block(block, Some(row), |run, block| run.answer(columns, block, row, approved, &by))
-            }
-            Event::Cancelled { block, row } => {
-                self.with_block(block, Some(row), |run, block| run.stop(columns, block, row))
-            }
+            Event::Skipped { block, row, reason } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                run.skip(columns, block, row, reason);
+                Ok(())
+            }),
+            Event::Failed { block, row, class, message } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                run.fail(columns, block, row, class, &message);
+                Ok(())
+            }),
+            Event::Asked { block, row, until } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                run.ask(columns, block, row, until);
+                Ok(())
+            }),
+            Event::Answered { block, row, approved, by } => self.with_block(block, &[row.0], |run, block| {
+                if columns.status[block.at(row)] != Status::AwaitingApproval {
+                    return Err(format!("row {} gets an answer and did not ask", row.0));
+                }
+                run.answer(columns, block, row, approved, &by);
+                Ok(())
+            }),
+            Event::Cancelled { block, row } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                run.maps.remove(&(block.id, row));
+                run.stop(columns, block, row);
+                Ok(())
+            }),
             Event::Halting { status, reason, compensate } => {
                 self.halt(status, reason, compensate);
                 Ok(())
             }
-            Event::UndoStarted { .. } => {
+            Event::UndoStarted { index, .. } => {
                 let order = self.undo_order();
-                let halting = self.halting.as_mut().ok_or("an undo begins in a run that does not halt")?;
+                let halting = self.halting.as_mut().filter(|halting| halting.undone == index);
+                let halting = halting.ok_or("an undo begins out of turn")?;
                 halting.undoing.get_or_insert(order);
                 halting.undo_begun = true;
                 self.replay_undo_started();
                 Ok(())
             }
             Event::UndoEnded { index, error, usage } => {
+                if !self.halting.as_ref().is_some_and(|halting| halting.undo_begun && halting.undone == index) {
+                    return Err("an undo ends that has not begun".to_owned());
+                }
                 self.budget.book(usage);
                 self.undo_ended(index, error, usage);
                 Ok(())
             }
+            Event::Ended { status: RunStatus::Playing, .. } => Err("the run ends and plays".to_owned()),
             Event::Ended { status, outputs } => {
                 self.end(status, outputs);
                 Ok(())
@@ -225,21 +285,37 @@ impl Run {
         }
     }
 
-    /// Runs `then` on an open block, if `last` is one of its rows.
+    /// Runs `then` on an open block that has all these rows.
     fn with_block(
         &mut self,
         id: BlockId,
-        last: Option<Row>,
-        then: impl FnOnce(&mut Self, &mut Block),
+        rows: &[u32],
+        then: impl FnOnce(&mut Self, &mut Block) -> Result<(), String>,
     ) -> Result<(), String> {
         let taken = self.blocks.get_mut(id.0 as usize).and_then(Option::take);
         let mut block = taken.ok_or_else(|| format!("block {} is not open", id.0))?;
-        let fits = last.is_none_or(|row| row.0 < block.rows());
-        if fits {
-            then(self, &mut block);
-        }
+        let done = match rows.iter().all(|row| *row < block.rows()) {
+            true => then(self, &mut block),
+            false => Err("it has no such row".to_owned()),
+        };
         self.blocks[id.0 as usize] = Some(block);
-        if fits { Ok(()) } else { Err(format!("block {} has no such row", id.0)) }
+        done.map_err(|why| format!("block {}: {why}", id.0))
+    }
+}
+
+fn not_over(columns: &Columns<'_>, block: &Block, row: Row) -> Result<(), String> {
+    match columns.status[block.at(row)].is_over() {
+        true => Err(format!("row {} is over twice", row.0)),
+        false => Ok(()),
+    }
+}
+
+/// A function of this process plays and ends in one event, so that event counts its attempt.
+fn count_function(columns: &mut Columns<'_>, block: &Block, row: Row) {
+    let at = block.at(row);
+    let begun = matches!(columns.status[at], Status::Running | Status::AwaitingApproval);
+    if !begun && block.score.marks[row.ix()].any(Marks::IN_PROCESS) {
+        columns.attempt[at].0 = columns.attempt[at].0.saturating_add(1);
     }
 }
 
@@ -250,6 +326,7 @@ fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
     run.dirty.clear();
     run.candidates.clear();
     run.flights.clear();
+    run.keep_live_timers(columns);
     let halting = run.halting.is_some();
     if let Some(halting) = &mut run.halting {
         halting.undo_begun = false;

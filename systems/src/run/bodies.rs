@@ -177,7 +177,7 @@ impl Run {
             && let Some(state) = self.maps.get_mut(&(parent.block, parent.row))
         {
             state.open += 1;
-            state.next = state.next.max(index + 1);
+            state.next = state.next.max(index.saturating_add(1));
         }
         self.open(columns, base, Opening { score, parent, place, inputs });
     }

@@ -25,16 +25,17 @@ pub use walk::{Walk, World};
 
 use crate::options::RunOptions;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
+use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Event, Notice, RunStatus};
 use symphony_ecs_core::ids::{BlockId, Row, RunId, RunSlot};
 use symphony_ecs_core::ports::{CallFailure, CallOutcome, Candidate};
 use symphony_ecs_core::score::{Action, Score};
 use symphony_ecs_core::value::Value;
 use symphony_pit::arbitration::Budget;
-use symphony_pit::dag::Block;
+use symphony_pit::dag::{Block, Columns};
 
 /// One playing of a melody.
 pub struct Run {
@@ -308,6 +309,24 @@ impl Run {
         let mut kept: Vec<_> = kept.collect();
         kept.sort_unstable();
         kept.into_iter().map(|(at, _, block, row, approval)| (at, block, row, approval)).collect()
+    }
+
+    /// Drops timers that a replay planned and later events made needless: only the newest of a row counts, and only
+    /// while the row still waits for it.
+    pub(crate) fn keep_live_timers(&mut self, columns: &Columns<'_>) {
+        let mut timers: Vec<Timer> = std::mem::take(&mut self.timers).into_iter().map(|Reverse(timer)| timer).collect();
+        timers.sort_unstable_by_key(|timer| Reverse(timer.seq));
+        let mut seen = BTreeSet::new();
+        timers.retain(|timer| {
+            let (block, row, waits) = match timer.what {
+                Alarm::Retry(block, row) => (block, row, Status::Backoff),
+                Alarm::ApprovalOver(block, row) => (block, row, Status::AwaitingApproval),
+                Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => return true,
+            };
+            let status = self.block(block).and_then(|block| columns.status.get(block.at(row)));
+            status == Some(&waits) && seen.insert((block, row))
+        });
+        self.timers = timers.into_iter().map(Reverse).collect();
     }
 
     /// Plans a timer that a checkpoint kept.

@@ -21,6 +21,8 @@ pub struct Expected {
     /// Undos, each with its place: body by body from the root, (place of the body, melody, node).
     pub undos: Vec<Undo>,
     pub end: u64,
+    /// Two things ended at the same moment, and who came first is not said by the melody.
+    pub tied: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,10 +170,11 @@ impl<'a> Oracle<'a> {
             }
             let Some(((at, _), _)) = self.events.first_key_value() else { panic!("the oracle is stuck") };
             self.now = self.now.max(*at);
-            while let Some(((at, _), event)) = self.events.pop_first_if_due(self.now) {
-                debug_assert!(at <= self.now);
-                self.happen(event);
+            let mut ends = 0;
+            while let Some((_, event)) = self.events.pop_first_if_due(self.now) {
+                ends += u32::from(self.happen(event));
             }
+            self.seen.tied |= ends > 1;
         }
     }
 
@@ -673,7 +676,8 @@ impl<'a> Oracle<'a> {
         self.at(end, Ev::Answer(scope, row, attempt, Box::new(result)));
     }
 
-    fn happen(&mut self, event: Ev) {
+    /// Says whether a call, a wait for a person or the run's time ended.
+    fn happen(&mut self, event: Ev) -> bool {
         match event {
             Ev::Wall => {
                 self.halting.get_or_insert(("halted", false));
@@ -681,7 +685,7 @@ impl<'a> Oracle<'a> {
             Ev::Answer(scope, row, attempt, result) => {
                 let this = &self.scopes[scope].rows[row];
                 if !self.scopes[scope].open || this.status != "running" || this.attempt != attempt {
-                    return;
+                    return false;
                 }
                 match *result {
                     Ok((x, xs)) => self.finish(scope, row, x, xs),
@@ -693,10 +697,11 @@ impl<'a> Oracle<'a> {
                 if self.scopes[scope].open && this.status == "backoff" && this.attempt == attempt {
                     self.admit(scope, row);
                 }
+                return false;
             }
             Ev::ApprovalOver(scope, row) => {
                 if !self.scopes[scope].open || self.scopes[scope].rows[row].status != "awaiting_approval" {
-                    return;
+                    return false;
                 }
                 self.tell(scope, row, "answered false time-out".into());
                 match self.node(scope, row).approve {
@@ -705,6 +710,7 @@ impl<'a> Oracle<'a> {
                 }
             }
         }
+        true
     }
 
     /// What becomes of failures; says whether there were any.

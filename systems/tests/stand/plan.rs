@@ -302,8 +302,10 @@ fn draw_node(rng: &mut Rng, profile: Profile, which: usize, bodies: usize, befor
     // An approval's time-out fails outside the ladder; where nothing may halt it skips.
     let approve = (profile.races && !zero_time && rng.chance(8))
         .then(|| (10 + rng.below(900) as u64, !profile.halts || rng.chance(50)));
+    // Nobody waits for what an undo takes, so it may only name nodes that end at a moment of their own.
+    let timed: Vec<usize> = (0..before.len()).filter(|node| before[*node].is_timed()).collect();
     let undo = (!composite && rng.chance(40))
-        .then(|| (rng.chance(20), (!before.is_empty() && rng.chance(40)).then(|| rng.below(before.len()))));
+        .then(|| (rng.chance(20), (!timed.is_empty() && rng.chance(40)).then(|| rng.pick(&timed))));
     let list = (!composite && map.is_none() && matches!(what, What::Do { .. }) && rng.chance(30))
         .then(|| (0..rng.below(5)).map(|_| rng.below(20) as i64).collect());
     let class = rng.pick(&CLASSES);
