@@ -178,19 +178,6 @@ impl Run {
                     if !matches!(columns.status[at], Status::Pending | Status::Ready | Status::Backoff) {
                         return Err(format!("row {} begins twice", row.0));
                     }
-<<<<<<< HEAD
-                })
-            }
-            Event::Finished { block, rows } => {
-                let last = rows.0.iter().copied().max().map(Row);
-                self.with_block(block, last, |run, block| {
-                    for row in rows.0 {
-                        run.finish(columns, block, Row(row), &mut [], Default::default());
-                    }
-                })
-            }
-            Event::Played { block, row, outputs, usage } => self.with_block(block, Some(row), |run, block| {
-=======
                     // A repeated attempt (its process was killed) keeps its number.
                     columns.attempt[at].0 = u16::try_from(attempt.saturating_sub(1)).unwrap_or(u16::MAX);
                     run.start(columns, block, row, choice);
@@ -202,7 +189,7 @@ impl Run {
                 for row in rows.0.iter().copied().map(Row) {
                     not_over(columns, block, row)?;
                     count_function(columns, block, row);
-                    run.finish(columns, block, row, &mut Vec::new(), Default::default());
+                    run.finish(columns, block, row, &mut [], Default::default());
                 }
                 Ok(())
             }),
@@ -211,7 +198,6 @@ impl Run {
                 if outputs.len() != block.score.slots(row).len() {
                     return Err(format!("row {} has not so many outputs", row.0));
                 }
->>>>>>> sim
                 run.maps.remove(&(block.id, row));
                 count_function(columns, block, row);
                 run.replay_played(columns, block, row, outputs, usage);

@@ -163,21 +163,15 @@ impl Run {
     /// Plays functions of this process; many slow ones on all threads. Results are applied in the order of the rows,
     /// so nothing depends on the number of threads or on what was found to be slow.
     fn play_functions(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &mut Vec<Row>) {
-<<<<<<< HEAD
+        // A function with an optional input sees what those before it in the wave have just given.
+        let ordered = rows.iter().any(|row| block.score.marks[row.ix()].any(Marks::OPTIONAL));
         let mut played = 0;
         for some in rows.chunks(SPREAD) {
-            let begun = (rows.len() > SPREAD).then(Instant::now);
+            let begun = (!ordered && rows.len() > SPREAD).then(Instant::now);
             self.play_in_turn(columns, block, some);
             played += some.len();
             if begun.is_some_and(|begun| begun.elapsed() > SLOW) {
                 break;
-=======
-        // A function with an optional input sees what those before it in the wave have just given.
-        let ordered = || rows.iter().any(|row| block.score.marks[row.ix()].any(Marks::OPTIONAL));
-        if rows.len() < SPREAD || rayon::current_num_threads() == 1 || ordered() {
-            for row in rows.drain(..) {
-                self.play_function(columns, block, row);
->>>>>>> sim
             }
         }
         if played < rows.len() {
