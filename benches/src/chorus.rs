@@ -1,11 +1,11 @@
 //! The chorus: scores of many plain nodes, and their playing, measured.
 
 use crate::error::BenchError;
-use crate::graphs::Edges;
 use crate::meter::Stopwatch;
 use crate::sample::Sample;
 use std::sync::Arc;
 use std::time::Duration;
+use symphony_benches::graphs::Edges;
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::ports::{CallFailure, InProcess, InProcessCall, JournalPort, Operation, Port};

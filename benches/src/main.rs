@@ -11,7 +11,6 @@ mod bench;
 mod chorus;
 mod error;
 mod figures;
-mod graphs;
 mod line;
 mod meter;
 mod peers;

@@ -7,11 +7,11 @@ use super::{Figure, unknown};
 use crate::bench::{Bench, Rival};
 use crate::chorus::{self, number};
 use crate::error::BenchError;
-use crate::graphs;
 use crate::line::Goal;
 use crate::peers::{DAGX, DASK, LANGGRAPH, TBB};
 use crate::sample::Sample;
 use std::sync::Arc;
+use symphony_benches::graphs;
 use symphony_systems::RunOptions;
 
 pub const FIGURE: Figure =

@@ -49,12 +49,12 @@ fn sample(_: &[&str]) -> Result<Sample, BenchError> {
 fn melody() -> String {
     let mut text = "format = 1\nname = \"bench\"\n[inputs]\nx = { type = \"text\", default = \"\" }\n".to_owned();
     for node in 0..NODES + WIDTH {
-        let _ = write!(text, "\n[node.n{node}]\nuses = \"instrument:bench/chat\"\nwith = {{ temperature = 0.5 }}\n");
+        let _ = writeln!(text, "\n[node.n{node}]\nuses = \"instrument:bench/chat\"\nwith = {{ temperature = 0.5 }}");
         if node < WIDTH {
             text.push_str("in = { prompt = \"inputs.x\" }\n");
         } else {
             let (a, b, c) = (node - WIDTH, node - WIDTH + 1, node - WIDTH + 2);
-            let _ = write!(text, "in = {{ prompt = \"n{a}.text\", more = \"n{b}.score\" }}\nif = \"has(n{c}.text)\"\n");
+            let _ = writeln!(text, "in = {{ prompt = \"n{a}.text\", more = \"n{b}.score\" }}\nif = \"has(n{c}.text)\"");
         }
     }
     text

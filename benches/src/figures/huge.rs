@@ -4,11 +4,11 @@ use super::Figure;
 use crate::bench::Bench;
 use crate::chorus;
 use crate::error::BenchError;
-use crate::graphs;
 use crate::line::Goal;
 use crate::meter::{self, Stopwatch};
 use crate::sample::Sample;
 use std::sync::Arc;
+use symphony_benches::graphs;
 use symphony_systems::{Orchestra, RunOptions};
 
 pub const FIGURE: Figure =

@@ -9,13 +9,13 @@ use super::{Figure, unknown};
 use crate::bench::{Bench, Rival};
 use crate::chorus::{self, number};
 use crate::error::BenchError;
-use crate::graphs::{self, Edges};
 use crate::line::Goal;
 use crate::meter::Stopwatch;
 use crate::sample::Sample;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use symphony_benches::graphs::{self, Edges};
 use symphony_ecs_core::components::Status;
 use symphony_systems::RunOptions;
 

@@ -1,0 +1,3 @@
+//! What the figures and the criterion benches share: the graphs that are played.
+
+pub mod graphs;
