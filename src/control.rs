@@ -261,7 +261,7 @@ mod tests {
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         assert_eq!(send(&path, &Command::Status).unwrap(), None);
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         let loop_side = answering(&words, 1);
         assert!(send(&path, &Command::Status).unwrap().is_some());
         loop_side.join().unwrap();
@@ -271,7 +271,7 @@ mod tests {
     fn nonsense_is_refused_and_harms_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
-        let (control, words) = listen(&path);
+        let (_control, words) = listen(&path);
         for nonsense in [&b"{\"cmd\":\"dance\"}\n"[..], b"\xff\xfe\n", b"\n", b""] {
             let mut stream = UnixStream::connect(&path).unwrap();
             stream.write_all(nonsense).unwrap();

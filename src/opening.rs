@@ -12,6 +12,7 @@ use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::melody::sources::Sources;
 use symphony_ecs_core::melody::{Diagnostic, Melody, parse, render, summary};
 use symphony_extensions::host::Registry;
+use symphony_extensions::manifest::ManifestError;
 
 /// A melody without errors.
 pub struct Opened {
@@ -48,7 +49,7 @@ pub fn open_with(state: &State, path: &Path, lock: Option<&Lock>) -> Result<Open
         let help = "give the path of a melody, such as examples/release-notes.melody.toml";
         vec![Diagnostic::error("unreadable", why).help(help)]
     })?;
-    let registry = Arc::new(players::registry(state, lock));
+    let registry = found(players::registry(state, lock))?;
     let checked = check(&sources, &known, &text, &*registry)?;
     Ok(Opened { checked, path: known, readings: sources.into_readings(), registry })
 }
@@ -59,9 +60,14 @@ pub fn open_with(state: &State, path: &Path, lock: Option<&Lock>) -> Result<Open
 /// As of [`open`]: a player may have gone in the meantime.
 pub fn reopen(state: &State, path: &str, readings: &[Reading]) -> Result<Opened, Vec<Diagnostic>> {
     let root = readings.first().map(|reading| reading.text.as_str()).unwrap_or_default();
-    let registry = Arc::new(players::registry(state, None));
+    let registry = found(players::registry(state, None))?;
     let checked = check(&Kept(readings), path, root, &*registry)?;
     Ok(Opened { checked, path: path.to_owned(), readings: readings.to_vec(), registry })
+}
+
+fn found(registry: Result<Registry, ManifestError>) -> Result<Arc<Registry>, Vec<Diagnostic>> {
+    let bad = |error: ManifestError| vec![Diagnostic::error("bad-manifest", error.to_string()).help(error.help)];
+    registry.map(Arc::new).map_err(bad)
 }
 
 /// Prints what was found, and ends the command if there are errors.

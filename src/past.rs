@@ -6,7 +6,7 @@ use crate::opening::{self, Opened};
 use crate::playing;
 use crate::seating;
 use crate::state::State;
-use symphony_ecs_core::events::notice::Summary;
+use crate::view::Closing;
 use symphony_ecs_core::events::{Event, RunStatus};
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::ports::JournalError;
@@ -21,7 +21,7 @@ pub struct Past {
     /// What it began with.
     pub birth: Birth,
     /// Counts, cost, outputs.
-    pub summary: Summary,
+    pub closing: Closing,
     /// Nodes of the bodies that are open, with their outputs.
     pub nodes: Vec<NodeView>,
     /// Values of the melody's outputs, by name; absent ones are left out.
@@ -42,22 +42,20 @@ pub fn read(state: &State, run: &RunId) -> Result<Past, Failure> {
     let Some(past) = orchestra.run(slot) else {
         return Err(Failure::state(format!("{}: the run could not be read", folder.display())));
     };
-    let names = past.scores.first().map(|score| score.outputs.as_slice()).unwrap_or_default();
-    let given = names.iter().zip(&past.outputs).filter(|(_, value)| value.is_present());
-    let outputs = given.map(|(output, value)| (output.name.to_string(), value.clone())).collect();
-    let mut summary = playing::summary(past, false);
-    summary.resumable = summary.status == RunStatus::Playing && journal::owner(&folder).is_none();
-    Ok(Past { birth, summary, nodes, outputs, damage: record.damage })
+    let outputs = playing::outputs(past);
+    let mut closing = playing::closing(past, false);
+    closing.summary.resumable = past.status == RunStatus::Playing && journal::owner(&folder).is_none();
+    Ok(Past { birth, closing, nodes, outputs, damage: record.damage })
 }
 
-/// The summary of a run that is over already, from an open journal; `None` if it can go on.
-pub fn over(run: &RunId, birth: &Birth, opened: &Opened, journal: &OpenedJournal) -> Result<Option<Summary>, Failure> {
+/// The end of a run that is over already, from an open journal; `None` if it can go on.
+pub fn over(run: &RunId, birth: &Birth, opened: &Opened, journal: &OpenedJournal) -> Result<Option<Closing>, Failure> {
     let ended = journal.frames.iter().any(|(_, blob)| ended_with(blob).is_some());
     if !ended {
         return Ok(None);
     }
     let (orchestra, slot) = fold(run, birth, opened, journal.checkpoint.clone(), &journal.frames)?;
-    Ok(orchestra.run(slot).filter(|run| run.status != RunStatus::Playing).map(|run| playing::summary(run, false)))
+    Ok(orchestra.run(slot).filter(|run| run.status != RunStatus::Playing).map(|run| playing::closing(run, false)))
 }
 
 fn fold(

@@ -1,7 +1,7 @@
 //! Who plays what on this machine: built-in functions, bundled players, and those of the project and the person.
 
 use crate::failure::Failure;
-use crate::state::{State, UserFolder};
+use crate::state::{State, user_data};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,18 +9,22 @@ use symphony_ecs_core::melody::Diagnostic;
 use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::ports::{ArtifactPort, InProcess};
 use symphony_extensions::host::{Host, HostConfig, Locked, Registry};
+use symphony_extensions::manifest::ManifestError;
 use symphony_extensions::{builtin, bundled};
 use symphony_systems::stage::Functions;
 
 /// The registry of a project: its own extensions, the person's, the bundled ones, as a lock file binds them.
-pub fn registry(state: &State, lock: Option<&Lock>) -> Registry {
+///
+/// # Errors
+/// A bundled manifest that cannot be read: a mistake of this program.
+pub fn registry(state: &State, lock: Option<&Lock>) -> Result<Registry, ManifestError> {
     let mut roots = vec![state.extensions()];
-    roots.extend(UserFolder::Data.path().map(|folder| folder.join("extensions")));
-    let registry = Registry::new(roots).with_bundled(bundled::manifests()).with_builtin(builtin::operations());
-    match lock {
+    roots.extend(user_data().map(|folder| folder.join("extensions")));
+    let registry = Registry::new(roots).with_bundled(bundled::manifests()?).with_builtin(builtin::operations());
+    Ok(match lock {
         None => registry,
         Some(lock) => registry.with_lock(locked(lock)),
-    }
+    })
 }
 
 /// What a lock says, by player (`operator:git`) instead of by operation. Built-ins come with the program.

@@ -9,7 +9,7 @@
 
 use crate::control::{Answer, Command, Request, Verdict};
 use crate::exit::Exit;
-use crate::view::View;
+use crate::view::{Closing, View, in_short};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use symphony_ecs_core::components::Status;
@@ -17,6 +17,7 @@ use symphony_ecs_core::events::notice::Summary;
 use symphony_ecs_core::events::{RunStatus, What};
 use symphony_ecs_core::ids::RunSlot;
 use symphony_ecs_core::ports::JournalError;
+use symphony_ecs_core::value::Value;
 use symphony_systems::run::Run;
 use symphony_systems::{Orchestra, Pulse, orchestra};
 
@@ -149,18 +150,24 @@ pub fn dollars(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
 
-/// The closing line of a run that is over, was interrupted, or is looked at.
-pub fn summary(run: &Run, interrupted: bool) -> Summary {
+/// The melody's outputs that were obtained, by name.
+pub fn outputs(run: &Run) -> Vec<(String, Value)> {
     let names = run.scores.first().map(|score| score.outputs.as_slice()).unwrap_or_default();
     let given = names.iter().zip(&run.outputs).filter(|(_, value)| value.is_present());
-    Summary {
+    given.map(|(output, value)| (output.name.to_string(), value.clone())).collect()
+}
+
+/// How a run that is over, was interrupted, or is looked at stands, for people and programs.
+pub fn closing(run: &Run, interrupted: bool) -> Closing {
+    let outputs = outputs(run);
+    let summary = Summary {
         run: run.id.clone(),
         status: if interrupted { RunStatus::Cancelled } else { run.status },
         nodes: run.tally.nodes,
         played: run.tally.played,
         skipped: run.tally.skipped,
         failed: run.tally.failed,
-        artifacts: given.map(|(output, value)| (output.name.to_string(), value.digest())).collect(),
+        artifacts: outputs.iter().map(|(name, value)| (name.clone(), value.digest())).collect(),
         cost_usd: dollars(run.budget.spent.cost_micros),
         tokens: run.budget.spent.tokens,
         wall_s: run.now.0 as f64 / 1e9,
@@ -169,7 +176,9 @@ pub fn summary(run: &Run, interrupted: bool) -> Summary {
             false => run.halting.as_ref().map(|halting| halting.reason.clone()),
         },
         resumable: interrupted,
-    }
+    };
+    let outputs = outputs.iter().map(|(name, value)| (name.clone(), in_short(value))).collect();
+    Closing { summary, outputs }
 }
 
 /// The exit code that tells how a run ended.

@@ -8,9 +8,11 @@ use crate::interrupt;
 use crate::opening::Opened;
 use crate::players;
 use crate::playing::{self, Ending, Word};
+use crate::rehearsal;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::{RunId, RunSlot};
@@ -18,7 +20,7 @@ use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
 use symphony_ecs_core::score::{Score, compile};
 use symphony_ecs_core::value::Value;
 use symphony_extensions::builtin;
-use symphony_pit::artifacts::Store;
+use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
 use symphony_systems::restore::{Restored, restore};
@@ -33,6 +35,8 @@ pub enum Beginning {
     Born(Writer),
     /// It was begun before.
     Resumed(Box<OpenedJournal>),
+    /// It is only rehearsed: nothing is kept, and nobody reaches it from outside.
+    Rehearsed,
 }
 
 /// Everything around a run.
@@ -58,6 +62,22 @@ pub fn score_of(opened: &Opened) -> Result<Arc<Score>, Failure> {
         .map_err(|error| Failure::new(Exit::Melody, format!("{error} (a mistake of this program; please report it)")))
 }
 
+/// Ids of the melody's nodes and what plays them, in score order.
+fn nodes_of(opened: &Opened, score: &Score) -> Vec<(String, String)> {
+    let Some(root) = opened.checked.melodies.first() else { return Vec::new() };
+    let named: BTreeMap<&str, String> = root
+        .melody
+        .nodes
+        .iter()
+        .zip(&root.nodes)
+        .map(|(node, checked)| {
+            let player = checked.players.first().map(|operation| operation.name.clone()).unwrap_or_default();
+            (node.id.value.as_str(), player)
+        })
+        .collect();
+    score.ids.iter().map(|id| (id.to_string(), named.get(&**id).cloned().unwrap_or_default())).collect()
+}
+
 /// What the orchestra is told of a run.
 pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -> RunOptions {
     let given = |name: &str, default: &Option<Value>| birth.inputs.get(name).cloned().or_else(|| default.clone());
@@ -78,7 +98,7 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
 
 /// The Artifact Store of a state folder.
 pub fn artifacts(state: &State) -> Result<Arc<Store>, Failure> {
-    Store::open_at(&state.artifacts()).map(Arc::new).map_err(Failure::state)
+    Store::open(&state.artifacts(), Arc::new(RealDisk)).map(Arc::new).map_err(Failure::state)
 }
 
 /// A journal's refusal, for people.
@@ -102,19 +122,24 @@ impl Seating<'_> {
     pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
         let score = score_of(self.opened)?;
         let (words_in, words) = bounded(WAITING);
-        let socket = self.state.control_socket(self.run);
-        let control = Control::listen(&socket, words_in.clone()).map_err(|error| Failure::state_io(&socket, &error))?;
+        let kept = !matches!(beginning, Beginning::Rehearsed);
+        let control = if kept { Some(self.listen(words_in.clone())?) } else { None };
         interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
         let mut orchestra = self.orchestra()?;
         let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
-        let plan = Plan { melody: self.birth.name.clone(), nodes: score.ids.iter().map(|id| id.to_string()).collect() };
+        let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
-        let exit = conclude(&mut orchestra, slot, &words, view);
+        let exit = conclude(&mut orchestra, slot, &words, view, kept);
         drop(control);
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
         exit
+    }
+
+    fn listen(&self, words: Sender<Word>) -> Result<Control, Failure> {
+        let socket = self.state.control_socket(self.run);
+        Control::listen(&socket, words).map_err(|error| Failure::state_io(&socket, &error))
     }
 
     fn orchestra(&self) -> Result<Orchestra, Failure> {
@@ -127,6 +152,7 @@ impl Seating<'_> {
         };
         Ok(Orchestra::new(OrchestraParts {
             stage,
+            rehearsal: Arc::new(rehearsal::Scripted),
             functions: Some(Arc::new(players::BuiltIns)),
             artifacts: Some(Arc::clone(&self.artifacts)),
             ..OrchestraParts::default()
@@ -137,6 +163,7 @@ impl Seating<'_> {
 fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
     match beginning {
         Beginning::Born(journal) => Ok(orchestra.play(options, Some(Box::new(journal)))),
+        Beginning::Rehearsed => Ok(orchestra.play(options, None)),
         Beginning::Resumed(opened) => {
             let OpenedJournal { mut journal, checkpoint, frames, commands, warnings, .. } = *opened;
             for warning in warnings {
@@ -164,12 +191,20 @@ fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -
     }
 }
 
-fn conclude(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, view: View) -> Result<Exit, Failure> {
+fn conclude(
+    orchestra: &mut Orchestra,
+    slot: RunSlot,
+    words: &Receiver<Word>,
+    view: View,
+    kept: bool,
+) -> Result<Exit, Failure> {
     let ending = playing::play(orchestra, slot, words, &view);
     let interrupted = !matches!(ending, Ending::Over);
     let exit = orchestra.run(slot).map_or(Exit::Interrupted, |run| {
         let exit = if interrupted { Exit::Interrupted } else { playing::exit_of(run.status) };
-        view.end(playing::summary(run, interrupted));
+        let mut closing = playing::closing(run, interrupted);
+        closing.summary.resumable &= kept;
+        view.end(closing);
         exit
     });
     match ending {

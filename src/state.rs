@@ -136,26 +136,12 @@ fn home_of(here: &Path) -> &Path {
     here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(here)
 }
 
-/// Folders of the person rather than of a project, by the XDG convention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserFolder {
-    /// Extensions, models, policies.
-    Data,
-    /// Settings, keymaps.
-    Config,
-}
-
-impl UserFolder {
-    /// Where it is, if the environment says where the person lives.
-    pub fn path(self) -> Option<PathBuf> {
-        let (variable, below_home) = match self {
-            Self::Data => ("XDG_DATA_HOME", ".local/share"),
-            Self::Config => ("XDG_CONFIG_HOME", ".config"),
-        };
-        let chosen = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = chosen.or_else(|| std::env::home_dir().map(|home| home.join(below_home)))?;
-        Some(folder.join("symphony"))
-    }
+/// The person's own folder of extensions, models and policies: `$XDG_DATA_HOME/symphony`, if the environment says where
+/// the person lives.
+pub fn user_data() -> Option<PathBuf> {
+    let chosen = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = chosen.or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))?;
+    Some(folder.join("symphony"))
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.melody.toml");
         std::fs::write(&file, "1").unwrap();
-        let watch = Watch::of(&[file.clone()]).unwrap();
+        let watch = Watch::of(std::slice::from_ref(&file)).unwrap();
         let (woken, wakes) = mpsc::channel();
         std::thread::spawn(move || woken.send(watch.wait().is_ok()));
         std::fs::write(folder.path().join("other"), "x").unwrap();

@@ -13,8 +13,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  symphony approve last ship               let it play
-  symphony approve last ship --refuse      do not
+  symphony approve last ship               # let it play
+  symphony approve last ship --refuse      # do not
   symphony approve r06fk2q 'fix[2].ship' --by ada")]
 pub struct Approve {
     /// The run: its id, an unmistakable part of it, or `last`

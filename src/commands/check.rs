@@ -71,7 +71,7 @@ impl Check {
         let Some(melody) = opened.melody() else { return Ok(()) };
         if self.lock {
             let lock = players::lock_path(path);
-            let text = Lock::of(&opened.checked).to_text();
+            let text = Lock::of(&opened.checked).to_string();
             fs::write(&lock, text).map_err(|error| Failure::usage(format!("{}: {error}", lock.display())))?;
         }
         if self.canonical {

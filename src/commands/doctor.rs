@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::state::{State, UserFolder};
+use crate::state::{State, user_data};
 use clap::Args;
 use serde::Serialize;
 use std::fs;
@@ -188,7 +188,7 @@ fn program(name: &str, needed: &str) -> Finding {
 /// The manifests of the project's and the person's own players.
 fn players(state: &State) -> Vec<Finding> {
     let mut folders: Vec<PathBuf> = vec![state.extensions()];
-    folders.extend(UserFolder::Data.path().map(|folder| folder.join("extensions")));
+    folders.extend(user_data().map(|folder| folder.join("extensions")));
     let mut findings = Vec::new();
     for folder in folders {
         let Ok(entries) = fs::read_dir(&folder) else { continue };

@@ -45,7 +45,7 @@ pub struct Play {
     /// Play again whenever the melody or a file it reads changes
     #[arg(long, conflicts_with = "json")]
     watch: bool,
-    /// Rehearse: virtual time and models of players; nothing is started, nothing outside is touched
+    /// Rehearse: virtual time and models of players; nothing is started, nothing outside is touched, nothing is kept
     #[arg(long)]
     rehearse: bool,
     #[command(flatten)]
@@ -119,8 +119,6 @@ impl Play {
             seed: self.seed.unwrap_or(drawn),
             players: players.into_iter().map(|(operation, entry)| (operation, entry.digest)).collect(),
         };
-        let folder = state.run(&run);
-        let journal = Journal::create(&folder, &birth.to_meta()?).map_err(|error| seating::journal_failure(&error))?;
         let seating = Seating {
             state,
             run: &run,
@@ -129,6 +127,11 @@ impl Play {
             artifacts: Arc::clone(&artifacts) as _,
             style: self.show.style(),
         };
+        if self.rehearse {
+            return seating.play(Beginning::Rehearsed);
+        }
+        let folder = state.run(&run);
+        let journal = Journal::create(&folder, &birth.to_meta()?).map_err(|error| seating::journal_failure(&error))?;
         seating.play(Beginning::Born(journal))
     }
 }

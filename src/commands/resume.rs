@@ -48,7 +48,7 @@ impl Resume {
         if let Some(past) = past::over(&run, &birth, &opened, &journal)? {
             let view =
                 View::start(style, Plan::default()).map_err(|error| Failure::state(format!("no thread: {error}")))?;
-            let exit = playing::exit_of(past.status);
+            let exit = playing::exit_of(past.summary.status);
             view.end(past);
             return Ok(exit);
         }

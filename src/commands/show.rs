@@ -62,7 +62,7 @@ impl Show {
                 "path": past.birth.path,
                 "seed": past.birth.seed,
                 "inputs": past.birth.inputs,
-                "summary": past.summary,
+                "summary": past.closing.summary,
                 "outputs": past.outputs.iter().cloned().collect::<BTreeMap<_, _>>(),
                 "nodes": nodes,
             });
@@ -78,7 +78,7 @@ impl Show {
                 }
             }
         }
-        text += &closing(&past.summary);
+        text += &closing(&past.closing);
         super::print(text.as_bytes())
     }
 

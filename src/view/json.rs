@@ -1,10 +1,9 @@
 //! The view for programs: one JSON object a line, the summary last.
 
-use super::Painter;
+use super::{Closing, Painter};
 use serde::Serialize;
 use std::io::{self, Write};
 use symphony_ecs_core::events::Notice;
-use symphony_ecs_core::events::notice::Summary;
 
 /// Writes everything, keeps nothing.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ impl Painter for Json {
         line(notice, out)
     }
 
-    fn end(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        line(summary, out)
+    fn end(&mut self, closing: &Closing, out: &mut dyn Write) -> io::Result<()> {
+        line(&closing.summary, out)
     }
 }
 

@@ -16,7 +16,7 @@ mod stats;
 mod tree;
 mod words;
 
-pub use words::summary as closing;
+pub use words::{closing, in_short};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::io::{self, Write};
@@ -49,8 +49,17 @@ pub enum Style {
 pub struct Plan {
     /// Its name.
     pub melody: String,
-    /// Ids of its nodes, in score order.
-    pub nodes: Vec<String>,
+    /// Ids of its nodes and what plays them, in score order.
+    pub nodes: Vec<(String, String)>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    /// For programs.
+    pub summary: Summary,
+    /// For people: the melody's outputs in a few words each.
+    pub outputs: Vec<(String, String)>,
 }
 
 /// A run's view and its thread.
@@ -69,7 +78,7 @@ pub struct Sink {
 #[derive(Debug)]
 enum Message {
     Notice(Box<Notice>),
-    End(Box<Summary>),
+    End(Box<Closing>),
 }
 
 /// Something that shows a run.
@@ -85,7 +94,7 @@ trait Painter: Send {
         Ok(())
     }
     /// Closes.
-    fn end(&mut self, summary: &Summary, out: &mut dyn Write) -> io::Result<()>;
+    fn end(&mut self, closing: &Closing, out: &mut dyn Write) -> io::Result<()>;
 }
 
 impl View {
@@ -109,9 +118,9 @@ impl View {
     }
 
     /// Shows how the run ended, after everything that was said before.
-    pub fn end(self, summary: Summary) {
+    pub fn end(self, closing: Closing) {
         // A view that is gone (a closed pipe) has nothing to close.
-        let _ = self.sender.send(Message::End(Box::new(summary)));
+        let _ = self.sender.send(Message::End(Box::new(closing)));
         drop(self.sender);
         let _ = self.thread.join();
     }
@@ -142,8 +151,8 @@ fn show(mut painter: Box<dyn Painter>, messages: &Receiver<Message>, out: &mut d
         };
         let mut outcome = match message {
             Ok(Message::Notice(notice)) => painter.notice(&notice, out),
-            Ok(Message::End(summary)) => {
-                let _ = painter.end(&summary, out).and_then(|()| out.flush());
+            Ok(Message::End(closing)) => {
+                let _ = painter.end(&closing, out).and_then(|()| out.flush());
                 return;
             }
             Err(RecvTimeoutError::Timeout) => Ok(()),

@@ -1,10 +1,9 @@
 //! The view for files and pipes: a line of words for every transition, no colours, nothing redrawn.
 
-use super::words::{money, span, summary, tame};
-use super::{Painter, stats::Stats};
+use super::words::{self, money, span, tame};
+use super::{Closing, Painter, stats::Stats};
 use std::io::{self, Write};
 use std::time::Duration;
-use symphony_ecs_core::events::notice::Summary;
 use symphony_ecs_core::events::{Notice, What};
 
 /// Line by line.
@@ -18,14 +17,14 @@ impl Painter for Plain {
         let began = notice.node.as_deref().and_then(|node| self.stats.started(node));
         let took = began.map(|began| notice.time.since(began));
         self.stats.notice(notice);
-        match words(notice, took) {
-            Some(words) => writeln!(out, "{:>10.3}s  {words}", Duration::from_nanos(notice.time.0).as_secs_f64()),
+        match line(notice, took) {
+            Some(line) => writeln!(out, "{:>10.3}s  {line}", Duration::from_nanos(notice.time.0).as_secs_f64()),
             None => Ok(()),
         }
     }
 
-    fn end(&mut self, closing: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(summary(closing).as_bytes())
+    fn end(&mut self, closing: &Closing, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(words::closing(closing).as_bytes())
     }
 }
 
@@ -38,13 +37,13 @@ impl Painter for Quiet {
         Ok(())
     }
 
-    fn end(&mut self, closing: &Summary, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(summary(closing).as_bytes())
+    fn end(&mut self, closing: &Closing, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(words::closing(closing).as_bytes())
     }
 }
 
 /// What happened, in words; nothing for what comes too often to be read.
-fn words(notice: &Notice, took: Option<Duration>) -> Option<String> {
+fn line(notice: &Notice, took: Option<Duration>) -> Option<String> {
     let node = notice.node.as_deref().unwrap_or_default();
     let took = took.map(|took| format!(" in {}", span(took))).unwrap_or_default();
     Some(match &notice.what {

@@ -14,14 +14,13 @@
 //! terminal is counted in one line at the end.
 
 use super::stats::Stats;
-use super::words::{money, span, summary, tame};
-use super::{Painter, Plan};
+use super::words::{self, money, span, tame};
+use super::{Closing, Painter, Plan};
 use console::{Style, Term};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 use symphony_ecs_core::clock::Time;
-use symphony_ecs_core::events::notice::Summary;
 use symphony_ecs_core::events::{Notice, What};
 
 /// Characters of streamed text that are kept per node.
@@ -110,11 +109,12 @@ impl Tree {
         if plan.nodes.len() > LARGE {
             plan.nodes.clear();
         }
-        let lines = plan.nodes.iter().map(|id| (id.clone(), Line::default())).collect();
+        let line = |player: &str| Line { player: player.to_owned(), ..Line::default() };
+        let lines = plan.nodes.iter().map(|(id, player)| (id.clone(), line(player))).collect();
         Self {
             melody: plan.melody,
             stats: Stats::default(),
-            order: plan.nodes,
+            order: plan.nodes.into_iter().map(|(id, _)| id).collect(),
             lines,
             heard: Instant::now(),
             beat: 0,
@@ -392,9 +392,9 @@ impl Painter for Tree {
         self.draw(out)
     }
 
-    fn end(&mut self, closing: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    fn end(&mut self, closing: &Closing, out: &mut dyn Write) -> io::Result<()> {
         self.draw(out)?;
-        out.write_all(summary(closing).as_bytes())
+        out.write_all(words::closing(closing).as_bytes())
     }
 }
 
@@ -404,8 +404,8 @@ mod tests {
     use super::*;
 
     fn tree(nodes: &[&str]) -> Tree {
-        let nodes: Vec<String> = nodes.iter().map(|id| (*id).to_owned()).collect();
-        let mut tree = Tree::new(Plan { melody: "tune".into(), nodes: nodes.clone() });
+        let plan = nodes.iter().map(|id| ((*id).to_owned(), "builtin:text/join".to_owned())).collect();
+        let mut tree = Tree::new(Plan { melody: "tune".into(), nodes: plan });
         tree.take(&notice(0, "", began(nodes.len() as u32)));
         tree
     }

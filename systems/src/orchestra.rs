@@ -262,7 +262,7 @@ impl Orchestra {
     pub fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
         let seat = self.world.resource_mut::<Runs>().leave(slot)?;
         let mut table = self.world.resource_mut::<NodeTable>();
-        for block in seat.run.blocks().chain(seat.run.closed.iter().map(|block| &**block)) {
+        for block in seat.run.blocks().chain(seat.run.closed.iter()) {
             table.give_back(block.base, block.rows());
         }
         Some(seat)

@@ -202,7 +202,7 @@ fn reading_is_bounded_in_length_nesting_and_chains() {
         let start = Instant::now();
         let error = Expr::parse(&text).unwrap_err();
         assert!(error.message.contains(why), "{}", error.message);
-        assert!(start.elapsed() < Duration::from_millis(200));
+        assert!(start.elapsed() < Duration::from_secs(2));
     };
     refused(format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000)), "nests deeper");
     refused("[".repeat(10_000), "nests deeper");
@@ -265,7 +265,7 @@ fn steps_are_bounded_however_they_are_spent() {
             matches!(&error, Err(EvalError::Failed(message)) if message.contains("more than 10000 steps")),
             "{text}: {error:?}"
         );
-        assert!(start.elapsed() < Duration::from_millis(500), "{text} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(2), "{text} took {:?}", start.elapsed());
     }
 }
 

@@ -19,7 +19,7 @@ use crate::value::Digest;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use toml_edit::{Document, Item, Table, TableLike, Value};
+use toml_edit::{Document, Item, Table, TableLike};
 
 /// The format that is written, and the newest that is read.
 const FORMAT: i64 = 1;
@@ -228,13 +228,16 @@ impl Reader<'_> {
     }
 }
 
-/// An entry, or why it is none and where.
-fn entry(item: &Item) -> Result<LockEntry, (&'static str, Option<Span>)> {
+/// What is wrong with an entry, and where.
+type Mistake = (&'static str, Option<Span>);
+
+/// Reads an entry.
+fn entry(item: &Item) -> Result<LockEntry, Mistake> {
     let shape = "expected `{ version = \"1.0.0\", digest = \"blake3:…\" }`";
     let table: &dyn TableLike = item.as_table_like().ok_or((shape, item.span()))?;
-    let text = |key: &str| -> Result<(&str, Option<Span>), (&'static str, Option<Span>)> {
+    let text = |key: &str| -> Result<(&str, Option<Span>), Mistake> {
         let value = table.get(key).and_then(Item::as_value).ok_or((shape, item.span()))?;
-        value.as_str().map(|text| (text, Value::span(value))).ok_or((shape, value.span()))
+        value.as_str().map(|text| (text, value.span())).ok_or((shape, value.span()))
     };
     if table.iter().any(|(key, _)| !matches!(key, "version" | "digest")) {
         return Err((shape, item.span()));

@@ -213,9 +213,7 @@ fn node() -> Value {
                 "undo": { "$ref": "#/$defs/side_call" },
                 "approve": { "$ref": "#/$defs/approve" },
                 "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } }
-            },
-            "if": { "properties": { "on_error": { "const": "reconstruct" } }, "required": ["on_error"] },
-            "then": { "required": ["reconstruct"] }
+            }
         },
         "settings": {
             "type": "object",

@@ -1,14 +1,13 @@
 //! From a checked melody to a score: nodes become rows, references become slots, names become numbers.
 
 use super::build::marks_of;
-use super::gather::{Bind, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
+use super::gather::{Bind, BoundNames, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
 use super::topology::{EdgeMode, Topology, topological_order};
-use super::{Action, InputSpec, LoopSpec, MapSpec, Marks, NodeSpec, OutputSpec, Score, UndoSpec};
+use super::{Action, InputSpec, LoopSpec, Marks, NodeSpec, OutputSpec, Score, UndoSpec};
 use crate::expr::Expr;
 use crate::melody::check::{Checked, CheckedMelody, CheckedNode};
 use crate::melody::model::{
-    Binding, Candidate, EdgeKind, Join, MapDecl, Melody, Node, OnError, RefTarget, Reference, Setting, SideCall,
-    Source, Spanned,
+    Binding, Candidate, EdgeKind, Join, MapDecl, Melody, Node, RefTarget, Reference, Setting, SideCall, Source, Spanned,
 };
 use crate::ports::{InProcess, Operation};
 use crate::types::PortType;
@@ -62,10 +61,10 @@ impl Compiler<'_> {
 }
 
 /// The rows of one melody: where each node goes and where its outputs lie.
-struct Rows<'a> {
-    melody: &'a Melody,
+pub(super) struct Rows<'a> {
+    pub(super) melody: &'a Melody,
     nodes: &'a [CheckedNode],
-    checked: &'a CheckedMelody,
+    pub(super) checked: &'a CheckedMelody,
     /// Node number by id.
     by_id: HashMap<&'a str, u32>,
     inputs_by_name: HashMap<&'a str, u32>,
@@ -238,7 +237,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn spec(
+    pub(super) fn spec(
         &self,
         node: &Node,
         checked: &CheckedNode,
@@ -262,78 +261,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A mapped node: an outer row that fans out, and a score of one row that plays one item.
-    fn mapped_spec(&mut self, row: u32, node: &Node, checked: &CheckedNode, map: &MapDecl, action: Action) -> NodeSpec {
-        let over = self.gather(row, &map.over, false);
-        let mut item_inputs = Vec::new();
-        let mut binds = Vec::new();
-        let mut gathers = Vec::new();
-        for (ix, binding) in (0u32..).zip(&node.inputs) {
-            let from = self.gather_in(row, &binding.from, false, Some(map));
-            if matches!(
-                &from,
-                Gather::Slot(_, Wanted::Lenient) | Gather::Input(_, Wanted::Lenient) | Gather::Join(_, Wanted::Lenient)
-            ) {
-                binds.push(Bind::Gather(gathers.len() as u32));
-                gathers.push(Gather::Input(ix, Wanted::Lenient));
-            } else {
-                binds.push(Bind::Input(ix));
-            }
-            item_inputs.push(from);
-        }
-        let inner = NodeSpec {
-            condition: None,
-            approve: None,
-            ..self.spec(node, checked, action, &node.inputs, &checked.input_types)
-        };
-        let outer = NodeSpec {
-            outputs: Arc::clone(&inner.outputs),
-            condition: node.condition.as_ref().map(|condition| self.names(&condition.value, None)),
-            approve: node.approve.clone(),
-            on_error: node.on_error,
-            ..NodeSpec::plain(Action::Pause(Duration::ZERO), inner.estimate)
-        };
-        let inputs = node.inputs.iter().zip(&checked.input_types).map(|(binding, ty)| InputSpec {
-            name: binding.port.value.as_str().into(),
-            ty: ty.clone(),
-            required: false,
-            default: None,
-        });
-        let width = inner.outputs.len() as u32;
-        let mut marks = marks_of(&inner);
-        if !binds.is_empty() && matches!(inner.action, Action::Call(_)) {
-            marks = marks.and(Marks::GATED);
-        }
-        let rank = u32::try_from(inner.estimate.as_micros()).unwrap_or(u32::MAX);
-        let body = Arc::new(Score {
-            name: node.id.value.as_str().into(),
-            path: self.melody.path.as_str().into(),
-            topology: Topology::from_sorted(1, &[]),
-            waits: vec![0],
-            marks: vec![marks],
-            rank: vec![rank],
-            ids: vec![node.id.value.as_str().into()],
-            slot_off: vec![0, width],
-            bind_off: vec![0, binds.len() as u32],
-            binds,
-            gathers,
-            schemas: Arc::clone(&self.checked.schemas),
-            inputs: inputs.collect(),
-            specs: vec![inner],
-            ..Score::default()
-        });
-        let spec = MapSpec {
-            over,
-            item_name: map.item_name.as_ref().map(|name| name.value.clone()),
-            max_parallel: map.max_parallel.unwrap_or(u32::MAX).max(1),
-            body,
-            item_inputs: item_inputs.into(),
-            skip_failed: node.on_error == OnError::Skip,
-        };
-        NodeSpec { action: Action::Map(Arc::new(spec)), ..outer }
-    }
-
-    fn undo(&self, node: &Node, checked: &CheckedNode) -> Option<Arc<UndoSpec>> {
+    pub(super) fn undo(&self, node: &Node, checked: &CheckedNode) -> Option<Arc<UndoSpec>> {
         let (SideCall { inputs, with, .. }, operation) = (node.undo.as_ref()?, checked.undo.as_ref()?);
         let lenient = |binding: &Binding| match &binding.from {
             Source::Literal(value) => Gather::Literal(value.clone()),
@@ -364,11 +292,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn gather(&mut self, row: u32, source: &Source, lenient: bool) -> Gather {
+    pub(super) fn gather(&mut self, row: u32, source: &Source, lenient: bool) -> Gather {
         self.gather_in(row, source, lenient, None)
     }
 
-    fn gather_in(&mut self, row: u32, source: &Source, lenient: bool, map: Option<&MapDecl>) -> Gather {
+    pub(super) fn gather_in(&mut self, row: u32, source: &Source, lenient: bool, map: Option<&MapDecl>) -> Gather {
         let otherwise = if lenient { Wanted::Lenient } else { Wanted::Required };
         match source {
             Source::Literal(value) => Gather::Literal(value.clone()),
@@ -407,7 +335,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn reference(&self, reference: &Reference, lenient: bool) -> Gather {
+    pub(super) fn reference(&self, reference: &Reference, lenient: bool) -> Gather {
         let wanted = match (&reference.default, reference.kind) {
             (Some(default), _) => Wanted::Default(default.clone()),
             (None, EdgeKind::Hard) if !lenient => Wanted::Required,
@@ -431,7 +359,7 @@ impl<'a> Rows<'a> {
     }
 
     /// An expression with where its names come from.
-    fn names(&self, expr: &Expr, map: Option<&MapDecl>) -> (Expr, Arc<[(String, NameFrom)]>) {
+    pub(super) fn names(&self, expr: &Expr, map: Option<&MapDecl>) -> (Expr, BoundNames) {
         let item = map.and_then(|map| map.item_name.as_ref()).map(|name| name.value.as_str());
         let mut names: BTreeMap<String, NameFrom> = BTreeMap::new();
         for used in expr.references() {
@@ -539,10 +467,10 @@ fn is_instrument(operation: &Operation) -> bool {
     operation.name.starts_with("instrument:")
 }
 
-fn names_of(bindings: &[Binding]) -> Arc<[Arc<str>]> {
+pub(super) fn names_of(bindings: &[Binding]) -> Arc<[Arc<str>]> {
     bindings.iter().map(|binding| binding.port.value.as_str().into()).collect()
 }
 
-fn settings_of(with: &[(Spanned<String>, Setting)]) -> Arc<[(Arc<str>, Setting)]> {
+pub(super) fn settings_of(with: &[(Spanned<String>, Setting)]) -> Arc<[(Arc<str>, Setting)]> {
     with.iter().map(|(name, setting)| (name.value.as_str().into(), setting.clone())).collect()
 }

@@ -41,10 +41,13 @@ pub enum Gather {
     /// The index of the map's item.
     Index,
     /// An expression.
-    Expr(Expr, Arc<[(String, NameFrom)]>, Wanted),
+    Expr(Expr, BoundNames, Wanted),
     /// Entry of the score's `joins`.
     Join(u32, Wanted),
 }
+
+/// The names that an expression uses, with what each is bound to.
+pub type BoundNames = Arc<[(String, NameFrom)]>;
 
 /// What a name in an expression is bound to.
 #[derive(Clone, Debug)]

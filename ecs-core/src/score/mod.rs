@@ -9,12 +9,13 @@ mod build;
 mod compile;
 
 mod gather;
+mod mapped;
 mod topology;
 
 pub use build::Wiring;
 pub use compile::{CompileError, FindFunction, compile};
 
-pub use gather::{Bind, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
+pub use gather::{Bind, BoundNames, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
 pub use topology::{Cycle, Edge, EdgeMode, Topology, topological_order};
 
 use crate::expr::Expr;
@@ -106,7 +107,7 @@ pub struct NodeSpec {
     /// Settings.
     pub with: Arc<[(Arc<str>, Setting)]>,
     /// `if`, with where its names come from.
-    pub condition: Option<(Expr, Arc<[(String, NameFrom)]>)>,
+    pub condition: Option<(Expr, BoundNames)>,
     /// `retry`.
     pub retry: Option<Arc<Retry>>,
     /// `on_error`.

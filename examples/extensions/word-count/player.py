@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A player with nothing but the standard library: frames are [version u8][type u8][length u32 LE][JSON].
-import json, os, socket, struct
+import json
+import os
+import socket
+import struct
 
 bus = socket.socket(fileno=int(os.environ["SYMPHONY_BUS_FD"])).makefile("rwb")
 
-def send(kind, **message):
+
+def send(kind: int, **message: object) -> None:
     payload = json.dumps(message).encode()
     bus.write(struct.pack("<BBI", 1, kind, len(payload)) + payload)
     bus.flush()
+
 
 send(0, protocol=1)  # HELLO
 while header := bus.read(6):

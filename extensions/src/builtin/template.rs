@@ -1,7 +1,8 @@
 //! `builtin:template/render`: a Jinja template over the node's inputs.
 //!
 //! A template sees its inputs and nothing else: no files, no clock, no other templates. An unknown name is an
-//! error; an input that is bound but absent is `none` and prints as nothing. Block tags take their line break with
+//! error; an input that is bound but absent is `none` and prints as nothing; truth values, lists and maps print as
+//! JSON. Block tags take their line break with
 //! them and may be indented; the last line break of the template stays. Rendering stops after [`FUEL`] steps or
 //! [`MAX_OUTPUT`] bytes of output.
 
@@ -16,7 +17,7 @@ use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Value;
 
 /// Steps of the template machine that one rendering may take.
-pub(crate) const FUEL: u64 = 2_000_000;
+pub(crate) const FUEL: u64 = 10_000_000;
 /// Bytes that one rendering may write.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;
 /// Columns by which the filter `indent` may indent.
@@ -114,6 +115,12 @@ fn environment<'t>() -> Result<Environment<'t>, TemplateError> {
     environment.set_recursion_limit(100);
     environment.set_formatter(|out, state, value| match value.kind() {
         ValueKind::None => Ok(()),
+        // As everywhere in a melody, not as Python writes it.
+        ValueKind::Bool | ValueKind::Seq | ValueKind::Map => {
+            let json = serde_json::to_string(value)
+                .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+            out.write_str(&json).map_err(Error::from)
+        }
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         _ => minijinja::escape_formatter(out, state, value),
     });
@@ -123,6 +130,7 @@ fn environment<'t>() -> Result<Environment<'t>, TemplateError> {
     environment.add_filter("truncate", |text: &str, max: usize| truncate::shorten(text, max, "…"));
     environment.add_filter("dedent", dedent::dedent);
     environment.add_filter("indent", indent);
+    environment.add_test("containing", |text: &str, part: &str| text.contains(part));
     // It pads to any width, which is memory without fuel.
     environment.remove_filter("format");
     Ok(environment)
@@ -162,7 +170,7 @@ fn indent(text: &str, width: Option<usize>, options: Kwargs) -> Result<String, E
 /// The engine's error in our words.
 fn wrong(error: Error) -> TemplateError {
     if error.kind() == ErrorKind::OutOfFuel {
-        return TemplateError::TooMuch("does not end within 2,000,000 steps; look for a loop over too much");
+        return TemplateError::TooMuch("does not end within 10,000,000 steps; look for a loop over too much");
     }
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     let message = match (error.kind(), error.detail()) {
@@ -238,7 +246,7 @@ mod tests {
     #[test]
     fn a_template_without_end_is_stopped() {
         let nested = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        assert!(rendered(nested, &[]).unwrap_err().contains("2,000,000 steps"));
+        assert!(rendered(nested, &[]).unwrap_err().contains("10,000,000 steps"));
         let wide = "{% for a in range(9999) %}{{ 'x' * 9999 }}{% endfor %}";
         assert!(rendered(wide, &[]).unwrap_err().contains("16 MiB"));
         assert!(rendered("{{ 'x' * 99999999999999 }}", &[]).is_err());
@@ -251,10 +259,12 @@ mod tests {
     fn filters_of_our_own() {
         let map = ("m", json(serde_json::json!({"b": [1, null], "a": "ä\"<"})));
         let inputs = [map];
+        assert_eq!(rendered("{{ m }} {{ true }}", &inputs).unwrap(), r#"{"a":"ä\"<","b":[1,null]} true"#);
         assert_eq!(rendered("{{ m | json }}", &inputs).unwrap(), r#"{"a":"ä\"<","b":[1,null]}"#);
         assert!(rendered("{{ m | tojson(pretty=true) }}", &inputs).unwrap().contains("\n  \"b\""));
         assert_eq!(rendered("{{ 'one two  three' | wordcount }}", &[]).unwrap(), "3");
         assert_eq!(rendered("{{ 'abcdef' | truncate(4) }}", &[]).unwrap(), "abc…");
+        assert_eq!(rendered("{{ 'a: b' is containing(': ') and 'ab' is not containing('c') }}", &[]).unwrap(), "true");
         assert_eq!(rendered("{{ 'a\n\nb' | indent(2) }}", &[]).unwrap(), "a\n\n  b");
         assert_eq!(rendered("{{ 'a\nb' | indent(1, first=true) }}", &[]).unwrap(), " a\n b");
     }

@@ -23,6 +23,12 @@ const MAX_SEARCHED: u64 = 64 << 20;
 /// When a request does not fit a frame, inputs larger than this travel as files.
 const LARGE_INPUT: usize = 8 << 10;
 
+/// Whether the player plays without this secret as well: `x-optional-secret = true` in its settings' schema.
+fn may_be_left_out(request: &CallRequest, setting: &str) -> bool {
+    let schema = request.operation.settings.as_ref();
+    schema.is_some_and(|schema| schema["properties"][setting]["x-optional-secret"] == true)
+}
+
 /// A call that waits for a process.
 pub(crate) struct Job {
     pub request: CallRequest,
@@ -46,6 +52,7 @@ impl Job {
                         secrets.push(value.clone());
                         Value::from(value)
                     }
+                    None if may_be_left_out(&request, name) => continue,
                     None => {
                         let message = format!("the secret {secret} is not known; {}", source.cure(secret));
                         return Err(Box::new((request, message)));

@@ -89,7 +89,7 @@ fn answer_approval(run: &mut Run, columns: &mut Columns<'_>, id: BlockId, row: R
             let message = format!("not approved ({by})");
             let failure =
                 CallFailure { class: ErrorClass::Denied, message, retry_after: None, usage: Usage::default() };
-            run.failures.push(crate::run::FailedAttempt { block: id, row, failure });
+            run.failures.push(crate::run::FailedAttempt { block: id, row, failure, last: true });
         }
     }
     run.blocks[id.0 as usize] = Some(block);

@@ -117,7 +117,6 @@ fn start(run: &mut Run, columns: &mut Columns<'_>, block: &Block, row: Row) -> S
             Started::Now
         }
         Grant::Refused => {
-            columns.status[block.at(row)] = Status::Running;
             run.failures.push(over_budget(run, block.id, row));
             Started::Now
         }
@@ -132,7 +131,7 @@ fn over_budget(run: &Run, block: BlockId, row: Row) -> FailedAttempt {
         spent.tokens
     );
     let failure = CallFailure { class: ErrorClass::Budget, message, retry_after: None, usage: Usage::default() };
-    FailedAttempt { block, row, failure }
+    FailedAttempt { block, row, failure, last: false }
 }
 
 /// The worst case of one call: what the node says, else what its player declares. Deterministic utilities that

@@ -67,7 +67,7 @@ fn send(run: &mut Run, columns: &mut Columns<'_>, stage: &mut Stage, outgoing: O
                         retry_after: None,
                         usage: Usage::default(),
                     };
-                    run.failures.push(FailedAttempt { block: block_id, row, failure });
+                    run.failures.push(FailedAttempt { block: block_id, row, failure, last: false });
                     true
                 }
             }

@@ -150,7 +150,7 @@ impl Run {
                     let played = columns.status[block.at(Row(0))] == Status::Done;
                     self.item_closed(parent, index, played.then(|| std::mem::take(&mut block.values)));
                 }
-                self.bury(block);
+                self.bury(*block);
                 Ok(())
             }
             Event::Started { block, rows, choice, attempt } => {
@@ -169,7 +169,7 @@ impl Run {
                 let last = rows.0.iter().copied().max().map(Row);
                 self.with_block(block, last, |run, block| {
                     for row in rows.0 {
-                        run.finish(columns, block, Row(row), &mut Vec::new(), Default::default());
+                        run.finish(columns, block, Row(row), &mut [], Default::default());
                     }
                 })
             }

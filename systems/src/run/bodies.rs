@@ -77,7 +77,7 @@ impl Run {
                     retry_after: None,
                     usage: Usage::default(),
                 };
-                return self.failures.push(FailedAttempt { block: block.id, row, failure });
+                return self.failures.push(FailedAttempt { block: block.id, row, failure, last: false });
             }
         };
         self.start(columns, block, row, 0);
@@ -107,7 +107,7 @@ impl Run {
                     list.push(value);
                 }
             }
-            let mut outputs = lists.into_iter().map(Value::list).collect();
+            let mut outputs: Vec<Value> = lists.into_iter().map(Value::list).collect();
             self.finish(columns, block, row, &mut outputs, Usage::default());
         }
     }
@@ -252,30 +252,34 @@ impl Run {
             self.blocks[id.0 as usize] = Some(block);
             return self.end(RunStatus::Completed, outputs);
         };
-        let Some(mut above) = self.blocks.get_mut(parent.block.0 as usize).and_then(Option::take) else { return };
-        let score = Arc::clone(&above.score);
+        let Some(score) = self.block(parent.block).map(|above| Arc::clone(&above.score)) else { return };
         let spec = score.spec(parent.row);
-        match (&spec.action, place) {
-            (Action::Loop(repeat), Place::Loop) if !self.loop_is_over(&block, repeat, &outputs) => {
-                let mut inputs = std::mem::take(&mut block.inputs);
-                for (output, input) in &repeat.carry {
-                    match outputs.get(*output as usize) {
-                        Some(value) if value.is_present() => inputs[*input as usize] = value.clone(),
-                        _ => {}
-                    }
+        if let (Action::Loop(repeat), Place::Loop) = (&spec.action, place)
+            && !self.loop_is_over(&block, repeat, &outputs)
+        {
+            let mut inputs = std::mem::take(&mut block.inputs);
+            for (output, input) in &repeat.carry {
+                match outputs.get(*output as usize) {
+                    Some(value) if value.is_present() => inputs[*input as usize] = value.clone(),
+                    _ => {}
                 }
-                let iteration = block.iteration + 1;
-                self.iterate(columns, &mut block, iteration, inputs);
-                self.blocks[id.0 as usize] = Some(block);
-                self.dirty.push_back(id);
             }
+            let iteration = block.iteration + 1;
+            // The block above stays in its place: the path of the next iteration is told through it.
+            self.iterate(columns, &mut block, iteration, inputs);
+            self.blocks[id.0 as usize] = Some(block);
+            self.dirty.push_back(id);
+            return;
+        }
+        let Some(mut above) = self.blocks.get_mut(parent.block.0 as usize).and_then(Option::take) else { return };
+        match (&spec.action, place) {
             (Action::Map(map), Place::Item(index)) => {
                 let played = columns.status[block.at(Row(0))] == Status::Done;
                 if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
                     state.open -= 1;
                     state.results[index as usize] = played.then(|| std::mem::take(&mut block.values));
                 }
-                self.bury(block);
+                self.bury(*block);
                 self.feed_map(columns, &mut above, parent.row, map);
                 self.dirty.push_back(parent.block);
             }
@@ -285,7 +289,7 @@ impl Run {
                 let port = |port: &symphony_ecs_core::ports::Port| named.get(&*port.name).cloned().unwrap_or_default();
                 let mut outputs: Vec<Value> = spec.outputs.iter().map(port).collect();
                 drop(named);
-                self.bury(block);
+                self.bury(*block);
                 self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default());
                 self.dirty.push_back(parent.block);
             }
@@ -314,7 +318,7 @@ impl Run {
     }
 
     /// Takes a block out of play; its rows go back to the world when the frame ends.
-    pub(crate) fn bury(&mut self, block: Box<Block>) {
+    pub(crate) fn bury(&mut self, block: Block) {
         let id = block.id;
         self.emit(|| Event::Closed { block: id });
         self.closed.push(block);
@@ -338,12 +342,12 @@ impl Run {
             if let Some(mut block) = self.blocks[id.0 as usize].take() {
                 self.stop_active(columns, &mut block);
                 self.maps.retain(|(map, _), _| map != id);
-                self.bury(block);
+                self.bury(*block);
             }
         }
         self.maps.remove(&(parent.block, parent.row));
         let failure = CallFailure { class, message, retry_after: None, usage: Usage::default() };
-        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure });
+        self.failures.push(FailedAttempt { block: parent.block, row: parent.row, failure, last: false });
     }
 
     fn is_below(&self, block: &Block, parent: Parent) -> bool {
@@ -360,8 +364,14 @@ impl Run {
     /// Stops the rows of a block that have begun something.
     pub(crate) fn stop_active(&mut self, columns: &mut Columns<'_>, block: &mut Block) {
         for row in (0..block.rows()).map(Row) {
-            let status = columns.status[block.at(row)];
-            if matches!(status, Status::Running | Status::Backoff | Status::AwaitingApproval) {
+            let at = block.at(row);
+            let begun = match columns.status[at] {
+                Status::Running | Status::Backoff | Status::AwaitingApproval => true,
+                // It waits for room for another attempt.
+                Status::Ready => columns.attempt[at].0 > 0,
+                _ => false,
+            };
+            if begun {
                 self.stop(columns, block, row);
             }
         }

@@ -10,9 +10,16 @@ use symphony_ecs_core::score::Action;
 use symphony_pit::dag::{Block, Columns};
 
 impl Run {
-    /// Decides what becomes of the attempts that failed in this frame.
+    /// Decides what becomes of the attempts that failed in this frame. A body that fails with them fails its node in
+    /// the same frame, so that no journal ends between the two.
     pub(crate) fn judge(&mut self, columns: &mut Columns<'_>, conductor: &mut dyn ConductorPort) {
-        for FailedAttempt { block: id, row, failure } in std::mem::take(&mut self.failures) {
+        while !self.failures.is_empty() {
+            self.judge_each(columns, conductor);
+        }
+    }
+
+    fn judge_each(&mut self, columns: &mut Columns<'_>, conductor: &mut dyn ConductorPort) {
+        for FailedAttempt { block: id, row, failure, last } in std::mem::take(&mut self.failures) {
             let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
             if columns.status[block.at(row)].is_over() {
                 // It was stopped with its body in the meantime.
@@ -34,7 +41,8 @@ impl Run {
                     choices,
                     retry: spec.retry.as_deref(),
                 };
-                let then = match conductor.after_failure(&view) {
+                let verdict = if last { Verdict::GiveUp } else { conductor.after_failure(&view) };
+                let then = match verdict {
                     Verdict::Retry(after) => {
                         let wait = after.max(failure.retry_after.unwrap_or_default());
                         Then::Retry { at: self.now.after(wait), choice }

@@ -80,19 +80,18 @@ impl Run {
         match fitted {
             Ok((mut outputs, usage)) => self.finish(columns, block, row, &mut outputs, usage),
             Err(_) if self.halting.is_some() => self.stop(columns, block, row),
-            Err(failure) => self.failures.push(FailedAttempt { block: block.id, row, failure }),
+            Err(failure) => self.failures.push(FailedAttempt { block: block.id, row, failure, last: false }),
         }
     }
 
     /// Rows that finish together without outputs (virtual clock).
     pub(crate) fn batch_over(&mut self, columns: &mut Columns<'_>, id: BlockId, mut rows: Vec<u32>) {
+        self.budget.land(rows.len() as u32);
         let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { return };
         if self.halting.is_none() {
-            self.budget.land(rows.len() as u32);
             self.finish_plain(columns, &mut block, &rows);
             self.dirty.push_back(id);
         } else {
-            self.budget.land(rows.len() as u32);
             rows.retain(|row| columns.status[block.at(Row(*row))] == Status::Running);
             for row in &rows {
                 self.stop(columns, &mut block, Row(*row));

@@ -64,7 +64,7 @@ pub struct Run {
     /// Open blocks by number; taken out while they are walked.
     pub(crate) blocks: Vec<Option<Box<Block>>>,
     /// Blocks closed in this frame; their rows go back when it ends.
-    pub(crate) closed: Vec<Box<Block>>,
+    pub(crate) closed: Vec<Block>,
     /// Blocks with due rows, or that may be over.
     pub(crate) dirty: VecDeque<BlockId>,
     /// Bodies that wait for rows of the world.
@@ -136,6 +136,8 @@ pub(crate) struct FailedAttempt {
     pub block: BlockId,
     pub row: Row,
     pub failure: CallFailure,
+    /// No rung of the ladder may be tried: neither another attempt nor another player can replace a permission.
+    pub last: bool,
 }
 
 /// A ready row in the backlog: higher priority first, then lower block and row.

@@ -2,6 +2,7 @@
 
 use super::notices::player_word;
 use super::{Alarm, Run};
+use std::cmp::Reverse;
 use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Status};
 use symphony_ecs_core::events::{Event, Rows, RunStatus, SkipReason, Then, What};
@@ -97,7 +98,7 @@ impl Run {
         columns: &mut Columns<'_>,
         block: &mut Block,
         row: Row,
-        outputs: &mut Vec<Value>,
+        outputs: &mut [Value],
         usage: Usage,
     ) {
         let slots = block.score.slots(row);
@@ -106,7 +107,7 @@ impl Run {
                 (true, Some(Event::Finished { block: last, rows })) if *last == block.id => rows.0.push(row.0),
                 (true, _) => self.events.push(Event::Finished { block: block.id, rows: row.into() }),
                 (false, _) => {
-                    self.events.push(Event::Played { block: block.id, row, outputs: outputs.clone(), usage });
+                    self.events.push(Event::Played { block: block.id, row, outputs: outputs.to_vec(), usage });
                 }
             }
         }
@@ -220,6 +221,10 @@ impl Run {
     pub(crate) fn answer(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, approved: bool, by: &str) {
         self.emit(|| Event::Answered { block: block.id, row, approved, by: by.to_owned() });
         self.note_node(block, row, || What::ApprovalAnswered { approved, by: by.to_owned() });
+        // The row may ask again in a later iteration; the end of this wait must not answer for it then.
+        let id = block.id;
+        self.timers
+            .retain(|Reverse(timer)| !matches!(timer.what, Alarm::ApprovalOver(at, of) if (at, of) == (id, row)));
         if approved {
             columns.status[block.at(row)] = Status::Ready;
         }

@@ -117,6 +117,6 @@ impl Run {
 
     /// A block, open or closed in this frame.
     pub(crate) fn find(&self, id: BlockId) -> Option<&Block> {
-        self.block(id).or_else(|| self.closed.iter().map(|block| &**block).find(|block| block.id == id))
+        self.block(id).or_else(|| self.closed.iter().find(|block| block.id == id))
     }
 }

@@ -6,6 +6,7 @@ use symphony_ecs_core::expr::{EvalError, Expr, Names};
 use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::melody::model::JoinKind;
 use symphony_ecs_core::score::{Bind, CandidateFrom, Gather, NameFrom, Score, Wanted};
+use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::Block;
 
@@ -64,7 +65,7 @@ impl<'a> Scope<'a> {
     }
 
     fn may_be_absent(&self, row: Row, place: usize) -> bool {
-        self.block.score.spec(row).input_types.get(place).is_some_and(|ty| ty.may_be_absent())
+        self.block.score.spec(row).input_types.get(place).is_some_and(takes_absent)
     }
 
     fn name_port(&self, row: Row, place: usize, why: &str) -> AbsentInput {
@@ -82,7 +83,8 @@ impl<'a> Scope<'a> {
             Gather::Input(input, wanted) => {
                 (self.block.inputs.get(*input as usize).cloned().unwrap_or_default(), wanted)
             }
-            Gather::Join(join, wanted) => (self.join(*join as usize), wanted),
+            // What nobody waits for (an output of the melody) takes of an `all` what has come.
+            Gather::Join(join, wanted) => (self.join(*join as usize, *wanted == Wanted::Lenient), wanted),
             Gather::Expr(expr, names, wanted) => match self.eval(expr, names) {
                 Ok(value) => (value, wanted),
                 Err(why) if *wanted == Wanted::Required => {
@@ -103,7 +105,7 @@ impl<'a> Scope<'a> {
         expr.eval(&Bound { scope: *self, names })
     }
 
-    fn join(&self, join: usize) -> Value {
+    fn join(&self, join: usize, partly: bool) -> Value {
         let (Some(spec), Some(state)) = (self.block.score.joins.get(join), self.block.joins.get(join)) else {
             return Value::Absent;
         };
@@ -118,7 +120,7 @@ impl<'a> Scope<'a> {
             }
             JoinKind::All => {
                 let values: Vec<_> = spec.candidates.iter().map(value).filter(Value::is_present).collect();
-                match values.len() == spec.candidates.len() || spec.lenient {
+                match partly || values.len() == spec.candidates.len() {
                     true => Value::list(values),
                     false => Value::Absent,
                 }
@@ -132,6 +134,15 @@ impl<'a> Scope<'a> {
                 Value::list(winners.iter().map(|winner| value(&spec.candidates[*winner as usize])).collect())
             }
         }
+    }
+}
+
+/// Whether a port says itself that it may be empty. `any` does not: a hard edge to it brings a value or none plays.
+fn takes_absent(ty: &PortType) -> bool {
+    match ty {
+        PortType::Optional(_) => true,
+        PortType::Union(members) => members.iter().any(takes_absent),
+        _ => false,
     }
 }
 

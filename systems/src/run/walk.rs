@@ -215,7 +215,7 @@ impl Run {
         block: &mut Block,
         row: Row,
         outcome: Played,
-        results: &mut Vec<Value>,
+        results: &mut [Value],
     ) {
         let at = block.at(row);
         match outcome {
@@ -229,7 +229,7 @@ impl Run {
             Played::Failed(failure) => {
                 columns.attempt[at] = Attempt(columns.attempt[at].0.saturating_add(1));
                 columns.status[at] = Status::Running;
-                self.failures.push(super::FailedAttempt { block: block.id, row, failure });
+                self.failures.push(super::FailedAttempt { block: block.id, row, failure, last: false });
             }
         }
     }

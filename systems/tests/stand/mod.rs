@@ -2,13 +2,23 @@
 //!
 //! `operator:test/do` takes any inputs and gives what its settings say: `give = { port = value }` (an input's value
 //! where the port has the input's name and nothing is given, else 1), `fail = n` (the first n attempts fail, all
-//! with -1), `class = "io"`, `took = milliseconds`, `cost = micro-dollars`.
+//! with -1), `class = "io"`, `took = milliseconds`, `cost = micro-dollars`. With `add = n` it gives `n` plus the sum
+//! of its inputs (plus 1000 when an instrument plays), and takes `took_us` microseconds and a fraction of a
+//! millisecond that is the path's own, so that no two calls of a melody end at the same moment.
+
+// Each test file compiles the whole stand and uses a part of it.
+#![allow(dead_code)]
+
+pub mod oracle;
+pub mod plan;
+pub mod stories;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Notice, RunStatus};
+use symphony_ecs_core::ids::RunSlot;
 use symphony_ecs_core::melody::check::check;
 use symphony_ecs_core::melody::model::{ErrorClass, PlayerRef};
 use symphony_ecs_core::melody::sources::Sources;
@@ -72,10 +82,38 @@ pub struct Sum;
 
 impl InProcess for Sum {
     fn play(&self, call: &mut InProcessCall<'_>) -> Result<(), CallFailure> {
-        let sum = call.inputs.iter().filter_map(Value::as_int).fold(1i64, i64::wrapping_add);
+        if call.setting("broken") == Some(&Value::Bool(true)) {
+            let class = class_of(call.setting("class"));
+            return Err(CallFailure { class, message: "broken".into(), retry_after: None, usage: Usage::default() });
+        }
+        let add = call.setting("add").and_then(Value::as_int).unwrap_or(1);
+        let sum = call.inputs.iter().map(sum_of).fold(add, i64::wrapping_add);
         call.results.fill(Value::Int(sum));
         Ok(())
     }
+}
+
+/// The sum of all whole numbers in a value.
+pub fn sum_of(value: &Value) -> i64 {
+    match value {
+        Value::Int(int) => *int,
+        Value::List(items) => items.iter().map(sum_of).fold(0, i64::wrapping_add),
+        _ => 0,
+    }
+}
+
+fn class_of(setting: Option<&Value>) -> ErrorClass {
+    let word = setting.and_then(Value::as_text).unwrap_or("io");
+    ErrorClass::ALL.into_iter().find(|class| class.as_str() == word).unwrap_or(ErrorClass::Io)
+}
+
+/// A fraction of a millisecond, in nanoseconds, that is this attempt's own.
+pub fn jitter(path: &str, attempt: u32) -> u64 {
+    let hash = path
+        .bytes()
+        .chain(attempt.to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    plan::Rng(hash).next() % 1_000_000
 }
 
 struct TestFunctions;
@@ -86,8 +124,30 @@ impl Functions for TestFunctions {
     }
 }
 
-/// Plays `operator:test/do`.
-pub struct Script;
+/// Plays `operator:test/do`, and remembers every call.
+#[derive(Default)]
+pub struct Script {
+    calls: Mutex<Vec<Call>>,
+}
+
+/// A call that was played.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// `PATH` of the node (`PATH.undo` for an undo).
+    pub path: String,
+    pub attempt: u32,
+    /// The sum of its inputs.
+    pub inputs: i64,
+    pub add: Option<i64>,
+    pub key: String,
+}
+
+impl Script {
+    /// Calls since the last time.
+    pub fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
 
 impl Rehearsal for Script {
     fn rehearse(&self, request: &CallRequest, _estimate: Duration) -> Rehearsed {
@@ -98,20 +158,37 @@ impl Rehearsal for Script {
             })
         };
         let int = |name: &str, otherwise: i64| setting(name).and_then(|value| value.as_int()).unwrap_or(otherwise);
-        let took = Duration::from_millis(int("took", 10).unsigned_abs());
+        let add = setting("add").and_then(|value| value.as_int());
+        let inputs = request.inputs.iter().map(|(_, value)| sum_of(value)).fold(0, i64::wrapping_add);
+        let key = request.idempotency_key.clone();
+        self.calls.lock().unwrap().push(Call {
+            path: request.path.clone(),
+            attempt: request.attempt,
+            inputs,
+            add,
+            key,
+        });
+        let took = match setting("took_us").and_then(|value| value.as_int()) {
+            Some(micros) => {
+                Duration::from_micros(micros.unsigned_abs())
+                    + Duration::from_nanos(jitter(&request.path, request.attempt))
+            }
+            None => Duration::from_millis(int("took", 10).unsigned_abs()),
+        };
         let usage = Usage { cost_micros: int("cost", 0).unsigned_abs(), tokens: 0 };
         let fail = int("fail", 0);
         if fail < 0 || i64::from(request.attempt) <= fail {
-            let word = setting("class").and_then(|class| class.as_text().map(str::to_owned)).unwrap_or("io".into());
-            let class = ErrorClass::ALL.into_iter().find(|class| class.as_str() == word).unwrap_or(ErrorClass::Io);
+            let class = class_of(setting("class").as_ref());
             let failure =
                 CallFailure { class, message: format!("attempt {} fails", request.attempt), retry_after: None, usage };
             return Rehearsed { took, result: Err(failure) };
         }
         let give = setting("give").unwrap_or_default();
+        let dear = if request.operation.name.starts_with("instrument:") { 1000 } else { 0 };
         let value = |name: &str, ty| {
             let input = || request.inputs.iter().find(|(known, _)| &**known == name).map(|(_, value)| value.clone());
-            give.get(name).cloned().or_else(input).unwrap_or_else(|| match sample(ty) {
+            let sum = add.map(|add| Value::Int(add.wrapping_add(inputs).wrapping_add(dear)));
+            give.get(name).cloned().or(sum).or_else(input).unwrap_or_else(|| match sample(ty) {
                 Value::Int(_) => Value::Int(1),
                 other => other,
             })
@@ -131,8 +208,13 @@ pub fn score(text: &str, bodies: &[(&str, &str)]) -> Arc<Score> {
 }
 
 pub fn parts() -> OrchestraParts {
+    parts_with(&Arc::default())
+}
+
+/// Parts whose calls are remembered by `script`.
+pub fn parts_with(script: &Arc<Script>) -> OrchestraParts {
     OrchestraParts {
-        rehearsal: Arc::new(Script),
+        rehearsal: Arc::clone(script) as Arc<dyn Rehearsal>,
         functions: Some(Arc::new(TestFunctions)),
         ..OrchestraParts::default()
     }
@@ -140,6 +222,23 @@ pub fn parts() -> OrchestraParts {
 
 pub fn options(score: Arc<Score>) -> RunOptions {
     RunOptions { record: true, notices: true, ..RunOptions::simulated(score, 7) }
+}
+
+/// The run of a drawn plan.
+pub fn options_of(plan: &plan::Plan) -> RunOptions {
+    let (text, bodies) = plan.texts();
+    let bodies: Vec<(&str, &str)> = bodies.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let mut options = options(score(&text, &bodies));
+    options.limits.wall = plan.wall_ms.map(Duration::from_millis);
+    options.limits.parallel = plan.parallel;
+    options.limits.cost_micros = plan.cost;
+    options
+}
+
+/// The canonical event export.
+pub fn export(notices: &[Notice]) -> String {
+    let kept = notices.iter().filter(|notice| notice.seq.is_some());
+    kept.map(|notice| serde_json::to_string(notice).unwrap() + "\n").collect()
 }
 
 /// What a run came to.
@@ -171,8 +270,14 @@ impl Played {
 pub fn play(options: &RunOptions) -> Played {
     let mut orchestra = Orchestra::new(parts());
     let slot = orchestra.play(options, None);
-    let status = orchestra.play_to_end(slot);
+    orchestra.play_to_end(slot);
     let notices = orchestra.notices();
+    played(&mut orchestra, slot, options, notices)
+}
+
+/// What a run in an orchestra has come to.
+pub fn played(orchestra: &mut Orchestra, slot: RunSlot, options: &RunOptions, notices: Vec<Notice>) -> Played {
+    let status = orchestra.status(slot);
     let nodes = orchestra.nodes(slot).into_iter().map(|node| (node.path, node.status)).collect();
     let run = orchestra.run(slot).unwrap();
     let names = options.score.outputs.iter().map(|output| output.name.to_string());

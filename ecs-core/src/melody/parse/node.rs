@@ -51,7 +51,7 @@ impl<'t> Reader<'t> {
         let scope = scope_of(&table);
         let mut node = empty_node(id);
         let (mut uses_key, mut loop_key, mut note_key): (Option<Span>, Option<Span>, Option<Span>) = (None, None, None);
-        let (mut meant_player, mut reconstruct_key, mut on_error_span) = (false, false, 0..0);
+        let mut meant_player = false;
         for Entry { key, value } in table.entries {
             match key.text.as_ref() {
                 "title" => node.title = self.text("`title`", value).map(|text| text.value),
@@ -79,22 +79,12 @@ impl<'t> Reader<'t> {
                     node.repeat = self.loop_decl(value);
                 }
                 "retry" => node.retry = self.retry(value),
-                "on_error" => {
-                    on_error_span = value.span.clone();
-                    node.on_error = self.word("`on_error`", value).unwrap_or_default();
-                }
-                "reconstruct" => {
-                    reconstruct_key = true;
-                    node.reconstruct = self.side_call("`reconstruct`", value, &scope);
-                }
+                "on_error" => node.on_error = self.word("`on_error`", value).unwrap_or_default(),
+                "reconstruct" => node.reconstruct = self.side_call("`reconstruct`", value, &scope),
                 "undo" => node.undo = self.side_call("`undo`", value, &scope),
                 "approve" => node.approve = self.approve(value),
                 "limits" => node.limits = self.limits(value, LimitsOf::Node),
-                _ => match self.unknown_key(&key, &keys::NODE) {
-                    Some("uses" | "loop") => meant_player = true,
-                    Some("reconstruct") => reconstruct_key = true,
-                    _ => {}
-                },
+                _ => meant_player |= matches!(self.unknown_key(&key, &keys::NODE), Some("uses" | "loop")),
             }
         }
         match (uses_key, loop_key) {
@@ -113,11 +103,6 @@ impl<'t> Reader<'t> {
                 self.report(finding.help("keep `loop` and call the player in its body, or keep `uses`"));
             }
             _ => {}
-        }
-        if node.on_error == OnError::Reconstruct && !reconstruct_key {
-            let message = format!("node `{}` is to be reconstructed, but does not say how", node.id.value);
-            let help = "write `reconstruct = { uses = \"KIND:NAME/OPERATION\", in = { … } }`";
-            self.missing("missing-key", message, on_error_span, "`reconstruct` is missing", help);
         }
         node
     }

@@ -40,7 +40,25 @@ fn value_json(value: &toml_edit::Value) -> Json {
 }
 
 fn agree(text: &str) {
-    assert_eq!(ours(text), theirs(text), "{text}");
+    let (ours, theirs) = (ours(text), theirs(text));
+    if ours.is_none() && theirs.is_some() && only_extends_lists_of_tables(text) {
+        return;
+    }
+    assert_eq!(ours, theirs, "{text}");
+}
+
+/// Here we follow the specification and `toml_edit` does not: below `[[a.b]]`, the line `b.c.d = 1` of `[a]` may not
+/// reach into the list.
+fn only_extends_lists_of_tables(text: &str) -> bool {
+    let (_, findings) = super::toml::read(text);
+    let extends = |message: &str| message.ends_with("nothing can be added to it");
+    text.contains("[[") && findings.iter().all(|finding| finding.code == "duplicate-key" && extends(&finding.message))
+}
+
+#[test]
+fn dotted_keys_do_not_reach_into_lists_of_tables() {
+    let text = "[[a.b]]\n[a]\nb.c.d = 1\n";
+    assert!(only_extends_lists_of_tables(text) && ours(text).is_none());
 }
 
 #[test]
@@ -117,8 +135,14 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
+/// So many cases, or more where `PROPTEST_CASES` asks for more.
+fn at_least(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(cases), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(at_least(2_000))]
 
     #[test]
     fn random_tables_are_read_as_toml_edit_reads_them(lines in prop::collection::vec(line(), 0..8)) {

@@ -191,8 +191,14 @@ fn any_text_is_fine(text: &str, read: fn(&str, &str) -> Result<Parsed, Vec<Diagn
     }
 }
 
+/// So many cases, or more where `PROPTEST_CASES` asks for more.
+fn at_least(cases: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(cases), ..config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(at_least(1_000))]
 
     #[test]
     fn changed_melodies_are_read_or_refused(text in mutated()) {

@@ -18,6 +18,8 @@ pub(super) enum Piece {
     Finish(String),
     /// Tokens in and out, as the endpoint counted.
     Tokens(u64, u64),
+    /// The endpoint says that all has come. Some say only this and give no reason.
+    Done,
 }
 
 /// A reply, or as much of it as has come.
@@ -41,6 +43,9 @@ impl Completion {
             Piece::Refusal(text) => self.refusal.get_or_insert_default().push_str(&text),
             Piece::Finish(why) => self.finish = Some(why),
             Piece::Tokens(input, output) => self.tokens = Some((input, output)),
+            Piece::Done => {
+                self.finish.get_or_insert_with(|| "stop".to_owned());
+            }
         }
         if self.text.len() > MAX_TEXT {
             return Err(Failure::new(ErrorClass::InvalidOutput, "the reply is longer than 16 MiB"));
@@ -60,7 +65,9 @@ pub(super) fn whole(body: &[u8], name: &str) -> Result<Vec<Piece>, Failure> {
     if !body["choices"].is_array() {
         return Err(malformed(name, "the answer has no `choices`; is this an OpenAI-compatible endpoint?"));
     }
-    pieces(body, "message", name)
+    let mut pieces = pieces(body, "message", name)?;
+    pieces.push(Piece::Done);
+    Ok(pieces)
 }
 
 fn parse(bytes: &[u8], name: &str) -> Result<Json, Failure> {

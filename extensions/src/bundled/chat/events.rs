@@ -41,6 +41,7 @@ pub(super) fn read(stream: impl BufRead, name: &str, pass_on: &mut dyn FnMut(Pie
         // An empty line ends an event, and so does the end of the stream.
         let event = std::mem::take(&mut data);
         if event == "[DONE]" {
+            pass_on(Piece::Done);
             return Ok(());
         }
         if !event.is_empty() {

@@ -114,7 +114,7 @@ fn messages(call: &Call) -> Result<Vec<Json>, Failure> {
         None => {}
         Some(Value::List(given)) => {
             for message in given.iter() {
-                if !message.get("role").is_some_and(|role| role.as_text().is_some()) {
+                if message.get("role").and_then(Value::as_text).is_none() {
                     return Err(refused("each of `messages` must be a table with `role` and `content`"));
                 }
                 messages.push(message.to_json());

@@ -78,7 +78,7 @@ fn parse(output: &[u8]) -> Result<Vec<Commit>, Failure> {
     if fields.last() == Some(&"") {
         fields.pop();
     }
-    if fields.len() % FIELDS.len() != 0 {
+    if !fields.len().is_multiple_of(FIELDS.len()) {
         let message = format!("git log gave {} fields, not a multiple of {}", fields.len(), FIELDS.len());
         return Err(Failure::new(ErrorClass::InvalidOutput, message));
     }

@@ -6,9 +6,10 @@ import os
 import random
 import sys
 import traceback
+from typing import Any
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """What json cannot write by itself: sets, paths, numbers and arrays of numpy, dataclasses."""
     if isinstance(value, (set, frozenset)):
         return sorted(value)
@@ -22,7 +23,7 @@ def plain(value):
     raise ValueError(f"a value of type {type(value).__name__} cannot be an output; return JSON-like data")
 
 
-def class_of(error):
+def class_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, OSError):
@@ -30,15 +31,15 @@ def class_of(error):
     return "invalid_output" if isinstance(error, ValueError) else "refused"
 
 
-def main():
+def main() -> None:
     call = json.load(sys.stdin)
-    sys.stdin = open(os.devnull)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 (open until the end)
     random.seed(call["seed"])
     try:
-        file = call["file"]
+        file: str = call["file"]
         sys.path.insert(0, os.path.dirname(file))
         spec = importlib.util.spec_from_file_location("symphony_called", file)
-        if spec is None:
+        if spec is None or spec.loader is None:
             raise ValueError(f"{file} is no Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules["symphony_called"] = module
@@ -53,8 +54,8 @@ def main():
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         message = f"{type(error).__name__}: {error}"
         result = json.dumps({"error": {"class": class_of(error), "message": message, "traceback": trace}})
-    with open(sys.argv[1], "w", encoding="utf-8") as file:
-        file.write(result)
+    with open(sys.argv[1], "w", encoding="utf-8") as answer:
+        answer.write(result)
 
 
 main()

@@ -12,6 +12,8 @@ The manifest says `[runtime] sdk = "python"`; the host then puts this file where
 only, Python 3.9 or later.
 """
 
+from __future__ import annotations
+
 import array
 import collections
 import json
@@ -20,8 +22,9 @@ import select
 import socket
 import struct
 import sys
-import time
 import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
 
 HELLO, REQUEST, RESPONSE, ERROR, STREAM, CANCEL = 0, 2, 3, 4, 5, 7
 EVENT, PING, PONG, FD_PASS, LOG, GOAWAY = 9, 10, 11, 12, 14, 15
@@ -33,7 +36,9 @@ _HEADER = struct.Struct("<BBI")
 class Failure(Exception):
     """Ends a call. `kind` is one of: timeout io crash rate_limited invalid_output refused budget cancelled denied."""
 
-    def __init__(self, kind, message, retry_after=None, cost_micros=0, tokens=0):
+    def __init__(
+        self, kind: str, message: str, retry_after: float | None = None, cost_micros: int = 0, tokens: int = 0
+    ) -> None:
         super().__init__(message)
         self.kind, self.message, self.retry_after = kind, message, retry_after
         self.usage = {"cost_micros": cost_micros, "tokens": tokens}
@@ -42,7 +47,17 @@ class Failure(Exception):
 class Call:
     """What to play: operation, inputs, settings, outputs, path, attempt, seed, working_dir, idempotency_key."""
 
-    def __init__(self, request, inputs):
+    operation: str
+    inputs: dict[str, Any]
+    settings: dict[str, Any]
+    outputs: list[dict[str, Any]]
+    path: str
+    attempt: int
+    seed: int
+    working_dir: str
+    idempotency_key: str
+
+    def __init__(self, request: Mapping[str, Any], inputs: dict[str, Any]) -> None:
         self.__dict__.update(request)
         self.inputs = inputs
 
@@ -50,32 +65,32 @@ class Call:
 class Report:
     """How a player speaks to the host while it plays."""
 
-    def __init__(self, bus, call, files):
+    def __init__(self, bus: _Bus, call: int, files: dict[str, int]) -> None:
         self._bus, self._call, self._files, self._given = bus, call, files, 0
         self.usage = {"cost_micros": 0, "tokens": 0}
 
-    def progress(self, fraction=None, message=""):
+    def progress(self, fraction: float | None = None, message: str = "") -> None:
         """How far it is (0 to 1) and what it is doing."""
         self._bus.send(EVENT, {"id": self._call, "fraction": fraction, "message": message or None})
 
-    def chunk(self, port, text):
+    def chunk(self, port: str, text: str) -> None:
         """A piece of an output that is still being made."""
         for start in range(0, len(text), 16384):
             self._bus.send(STREAM, {"id": self._call, "port": port, "text": text[start : start + 16384]})
 
-    def log(self, level, message):
+    def log(self, level: str, message: object) -> None:
         """A line for the log: debug, info, warn or error."""
         self._bus.send(LOG, {"level": level, "message": str(message)[:8000]})
 
-    def cost(self, cost_micros=0, tokens=0):
+    def cost(self, cost_micros: int = 0, tokens: int = 0) -> None:
         """What the call has cost."""
         self.usage = {"cost_micros": cost_micros, "tokens": tokens}
 
-    def cancelled(self):
+    def cancelled(self) -> bool:
         """Whether the host wants the call to stop. A player that does not look is killed soon after."""
         return self._bus.cancelled(self._call)
 
-    def open(self, artifact):
+    def open(self, artifact: Mapping[str, Any]) -> IO[bytes]:
         """Opens an artifact of the inputs for reading."""
         if artifact["$artifact"] not in self._files:
             raise FileNotFoundError(artifact["$artifact"] + " did not come with the inputs")
@@ -83,7 +98,7 @@ class Report:
         file.seek(0)
         return file
 
-    def give(self, content, media_type):
+    def give(self, content: bytes | IO[bytes], media_type: str) -> dict[str, int]:
         """Hands bytes or an open file over as an output."""
         if isinstance(content, bytes):
             fd = os.memfd_create("output")
@@ -97,7 +112,7 @@ class Report:
         self._given += 1
         return {"$file": self._given - 1}
 
-    def _unspill(self, value):
+    def _unspill(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self._unspill(item) for item in value]
         if not isinstance(value, dict):
@@ -106,22 +121,26 @@ class Report:
             return json.load(self.open(value)) if value.get("media_type") == SPILLED else value
         return {key: self._unspill(item) for key, item in value.items()}
 
-    def _spill(self, value):
+    def _spill(self, value: Any) -> Any:
         text = json.dumps(value)
         return value if len(text) <= INLINE else self.give(text.encode(), SPILLED)
 
 
 class _Bus:
-    def __init__(self):
+    def __init__(self) -> None:
         number = os.environ.get("SYMPHONY_BUS_FD")
         if number is None:
             sys.exit("this program is a player of Symphony: a host starts it (SYMPHONY_BUS_FD is not set)")
         self.socket = socket.socket(fileno=int(number))
         os.set_inheritable(self.socket.fileno(), False)
-        self.data, self.fds, self.frames = bytearray(), collections.deque(), collections.deque()
-        self.stopped, self.files, self.gone = set(), {}, False
+        self.data = bytearray()
+        self.fds: collections.deque[int] = collections.deque()
+        self.frames: collections.deque[tuple[int, dict[str, Any]]] = collections.deque()
+        self.stopped: set[int] = set()
+        self.files: dict[str, int] = {}
+        self.gone = False
 
-    def send(self, kind, message, fds=()):
+    def send(self, kind: int, message: Mapping[str, Any], fds: Sequence[int] = ()) -> None:
         payload = json.dumps(message).encode()
         data = memoryview(_HEADER.pack(1, kind, len(payload)) + payload)
         if fds:
@@ -129,7 +148,7 @@ class _Bus:
             data = data[self.socket.sendmsg([data], rights) :]
         self.socket.sendall(data)
 
-    def receive(self):
+    def receive(self) -> None:
         """Reads once; frames that are whole are put in line."""
         room = socket.CMSG_SPACE(256 * array.array("i").itemsize)
         data, control, _, _ = self.socket.recvmsg(65536, room)
@@ -146,7 +165,7 @@ class _Bus:
                 break
             payload = bytes(self.data[6 : 6 + length])
             del self.data[: 6 + length]
-            message = json.loads(payload) if kind < 128 else None
+            message: dict[str, Any] = json.loads(payload) if kind < 128 else {}
             if kind in (REQUEST, FD_PASS):
                 for digest in message.get("artifacts", ()):
                     self.files[digest] = self.fds.popleft()
@@ -157,19 +176,19 @@ class _Bus:
             elif kind in (REQUEST, GOAWAY):
                 self.frames.append((kind, message))
 
-    def cancelled(self, call):
+    def cancelled(self, call: int) -> bool:
         while not self.gone and select.select([self.socket], [], [], 0)[0]:
             self.receive()
         return self.gone or call in self.stopped
 
-    def next_request(self):
+    def next_request(self) -> dict[str, Any] | None:
         while not self.frames and not self.gone:
             self.receive()
-        kind, message = self.frames.popleft() if self.frames else (GOAWAY, None)
+        kind, message = self.frames.popleft() if self.frames else (GOAWAY, {})
         return message if kind == REQUEST else None
 
 
-def serve(play):
+def serve(play: Callable[[Call, Report], Mapping[str, Any] | None]) -> None:
     """Plays calls until the host closes the bus. `play(call, report)` returns a dict of outputs by port."""
     bus = _Bus()
     bus.send(HELLO, {"protocol": 1, "sdk": "python"})

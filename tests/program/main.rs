@@ -1,0 +1,11 @@
+//! The program as a person meets it: commands, their output, their exit codes.
+
+mod approving;
+mod bad_input;
+mod commands;
+mod docs;
+mod examples;
+mod resuming;
+
+#[path = "../house/mod.rs"]
+mod house;
