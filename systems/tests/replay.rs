@@ -286,7 +286,11 @@ proptest! {
         let place = at.index(record.frames.len());
         let blob = &mut record.frames[place].1;
         let byte = byte.index(blob.len());
-        if remove { drop(blob.remove(byte)); } else { blob[byte] = to; }
+        if remove {
+            blob.remove(byte);
+        } else {
+            blob[byte] = to;
+        }
         survive(&options, None, &record.frames);
     }
 
