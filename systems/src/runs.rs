@@ -16,8 +16,6 @@ pub struct Runs {
     seats: Vec<Option<Box<Seat>>>,
     /// Serial number of the next call, unique within the process.
     pub(crate) next_serial: u64,
-    /// Rows that the world must grow by before a body can open.
-    pub(crate) grow: u32,
     /// Notices of committed frames.
     pub(crate) published: Vec<Notice>,
     /// Rows looked at per frame and run at most.

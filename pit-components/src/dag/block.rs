@@ -208,3 +208,7 @@ fn count(remaining: &mut [Remaining], due: &mut Vec<u32>, consumer: u32, gave: b
         due.push(consumer);
     }
 }
+
+#[cfg(test)]
+#[path = "block_tests.rs"]
+mod tests;

@@ -3,7 +3,8 @@
 use crate::orchestra::Command;
 use crate::run::{Alarm, Run, Walk, World};
 use crate::runs::Runs;
-use bevy_ecs::prelude::*;
+use bevy_ecs::prelude::{Query, ResMut};
+use bevy_ecs::system::SystemState;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{RunStatus, SkipReason};
 use symphony_ecs_core::ids::{BlockId, Row};
@@ -11,14 +12,36 @@ use symphony_ecs_core::melody::model::{ApproveElse, ErrorClass};
 use symphony_ecs_core::ports::{CallFailure, Usage};
 use symphony_pit::dag::{Columns, NodeQuery, NodeTable};
 
-pub(super) fn advance(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, nodes: Query<'_, '_, NodeQuery>) {
+/// Walks all runs. When bodies need more rows than the world has, it grows and their runs walk on in the same frame:
+/// what other runs have left of the world must not show in the frames of this one.
+pub(super) fn advance(world: &mut bevy_ecs::world::World, step: &mut SystemState<Step<'_, '_>>) {
+    let mut first = true;
+    loop {
+        let Ok((runs, table, nodes)) = step.get_mut(world) else { return };
+        let missing = walk(runs, table, nodes, first);
+        if missing == 0 {
+            return;
+        }
+        NodeTable::grow(world, missing);
+        first = false;
+    }
+}
+
+/// What one walk of all runs takes.
+type Step<'w, 's> = (ResMut<'w, Runs>, ResMut<'w, NodeTable>, Query<'w, 's, NodeQuery>);
+
+/// Walks all runs, or those that waited for rows; gives the rows that are still missing.
+fn walk(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, nodes: Query<'_, '_, NodeQuery>, first: bool) -> u32 {
     let mut columns = Columns::of(nodes);
     let walk_limit = runs.walk_limit;
-    let mut grow = 0;
+    let mut missing: u32 = 0;
     for seat in runs.iter_mut().filter(|seat| seat.broken.is_none()) {
         let run = &mut seat.run;
-        if run.is_over() {
+        if run.is_over() || !(first || run.waits_for_rows) {
             continue;
+        }
+        if first {
+            run.walk_left = walk_limit;
         }
         for alarm in std::mem::take(&mut run.alarms) {
             ring(run, &mut columns, alarm);
@@ -28,14 +51,19 @@ pub(super) fn advance(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, node
         }
         run.feed_hungry_maps(&mut columns);
         run.take_answers(&mut columns);
-        let mut limit = walk_limit;
+        let mut limit = run.walk_left;
         let mut world = World { columns: &mut columns, table: &mut table };
-        if let Walk::Grow(rows) = run.walk(&mut world, &mut limit) {
-            grow = grow.max(rows);
+        let ended = run.walk(&mut world, &mut limit);
+        run.walk_left = limit;
+        run.waits_for_rows = false;
+        if let Walk::Grow(rows) = ended {
+            run.waits_for_rows = true;
+            missing = missing.saturating_add(rows);
+            continue;
         }
         run.go_on_halting(&mut columns);
     }
-    runs.grow = grow;
+    missing
 }
 
 fn ring(run: &mut Run, columns: &mut Columns<'_>, alarm: Alarm) {

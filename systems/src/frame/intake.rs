@@ -26,7 +26,7 @@ pub(super) fn intake(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>) {
         }
         seat.tick();
         let run = &mut seat.run;
-        if run.clock == ClockKind::Virtual && !run.is_over() && run.is_quiet() {
+        if run.clock == ClockKind::Virtual && !run.is_over() && run.is_quiet() && run.outbox.is_empty() {
             // Nothing is left to do at this moment: time jumps to the next one at which something happens.
             if let Some(next) = run.next_timer() {
                 run.now = run.now.max(next);

@@ -59,7 +59,6 @@ pub fn schedule() -> Schedule {
         record::record.in_set(Phase::Record),
         dispatch::dispatch.in_set(Phase::Dispatch),
         retire::retire.in_set(Phase::Retire),
-        retire::grow.run_if(retire::must_grow).after(retire::retire).in_set(Phase::Retire),
         publish::publish.in_set(Phase::Publish),
     ));
     schedule

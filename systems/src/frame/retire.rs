@@ -1,5 +1,5 @@
-//! Retire: rows of closed bodies go back to the world, the world grows where a body waits for rows, and now and then
-//! the state is checkpointed so that resuming does not read the whole journal.
+//! Retire: rows of closed bodies go back to the world, and now and then the state is checkpointed so that resuming
+//! does not read the whole journal.
 
 use crate::restore::checkpoint;
 use crate::runs::Runs;
@@ -31,13 +31,4 @@ pub(super) fn retire(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, nodes
             }
         }
     }
-}
-
-pub(super) fn must_grow(runs: Res<Runs>) -> bool {
-    runs.grow > 0
-}
-
-pub(super) fn grow(world: &mut World) {
-    let rows = std::mem::take(&mut world.resource_mut::<Runs>().grow);
-    NodeTable::grow(world, rows);
 }

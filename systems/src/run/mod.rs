@@ -70,6 +70,10 @@ pub struct Run {
     pub(crate) dirty: VecDeque<BlockId>,
     /// Bodies that wait for rows of the world.
     pub(crate) to_open: VecDeque<bodies::Opening>,
+    /// Rows that may still be looked at in this frame.
+    pub(crate) walk_left: u32,
+    /// The walk stopped because the world has too few rows.
+    pub(crate) waits_for_rows: bool,
     /// Maps that play.
     pub(crate) maps: BTreeMap<(BlockId, Row), bodies::MapState>,
 
@@ -222,6 +226,8 @@ impl Run {
             closed: Vec::new(),
             dirty: VecDeque::new(),
             to_open: VecDeque::new(),
+            walk_left: 0,
+            waits_for_rows: false,
             maps: BTreeMap::new(),
             hungry_maps: Vec::new(),
             answers: Vec::new(),

@@ -29,7 +29,7 @@ pub struct World<'a, 'w> {
 pub enum Walk {
     /// Nothing moves any more.
     Quiet,
-    /// A body needs this many more rows of the world.
+    /// Bodies need this many more rows of the world.
     Grow(u32),
     /// The frame has done enough; the next one goes on.
     Paused,
@@ -47,8 +47,10 @@ impl Run {
     pub(crate) fn walk(&mut self, world: &mut World<'_, '_>, limit: &mut u32) -> Walk {
         loop {
             while let Some(opening) = self.to_open.front() {
-                let rows = opening.score.rows();
-                let Some(base) = world.table.take(rows) else { return Walk::Grow(rows) };
+                let Some(base) = world.table.take(opening.score.rows()) else {
+                    let rows = self.to_open.iter().map(|opening| opening.score.rows());
+                    return Walk::Grow(rows.fold(0, u32::saturating_add));
+                };
                 if let Some(opening) = self.to_open.pop_front() {
                     self.open(world.columns, base, opening);
                 }
