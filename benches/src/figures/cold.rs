@@ -70,12 +70,12 @@ fn program() -> Result<PathBuf, BenchError> {
 fn text(nodes: usize) -> String {
     let mut text = "format = 1\nname = \"cold\"\n".to_owned();
     for node in 0..nodes {
-        let _ = writeln!(text, "\n[node.n{node}]\nuses = \"builtin:template\"");
+        let _ = writeln!(text, "\n[node.n{node}]\nuses = \"builtin:template/render\"");
         if node < 10 {
-            let _ = writeln!(text, "with = {{ text = \"note {node}\" }}");
+            let _ = writeln!(text, "with = {{ template = \"note {node}\" }}");
         } else {
             let above = node - 10;
-            let _ = writeln!(text, "in = {{ above = \"n{above}.text\" }}\nwith = {{ text = \"{{{{ above }}}}.\" }}");
+            let _ = writeln!(text, "in = {{ above = \"n{above}.text\" }}\nwith = {{ template = \"{{{{ above }}}}.\" }}");
         }
     }
     text
