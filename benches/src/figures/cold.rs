@@ -75,7 +75,8 @@ fn text(nodes: usize) -> String {
             let _ = writeln!(text, "with = {{ template = \"note {node}\" }}");
         } else {
             let above = node - 10;
-            let _ = writeln!(text, "in = {{ above = \"n{above}.text\" }}\nwith = {{ template = \"{{{{ above }}}}.\" }}");
+            let _ =
+                writeln!(text, "in = {{ above = \"n{above}.text\" }}\nwith = {{ template = \"{{{{ above }}}}.\" }}");
         }
     }
     text
