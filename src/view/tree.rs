@@ -39,6 +39,8 @@ struct Line {
     player: String,
     attempt: u32,
     cost_usd: f64,
+    /// Its place in the order in which lines appeared.
+    born: u64,
     /// How long the last attempt took, once it is over.
     took: Option<Duration>,
     /// Streamed text, progress or a reason: what stands at the end of the line.
@@ -98,6 +100,7 @@ pub struct Tree {
     /// When `stats.time` was learnt, so that clocks tick between notices.
     heard: Instant,
     beat: usize,
+    births: u64,
     /// Lines of the picture on the screen.
     drawn: usize,
     closing: Option<String>,
@@ -118,6 +121,7 @@ impl Tree {
             lines,
             heard: Instant::now(),
             beat: 0,
+            births: 0,
             drawn: 0,
             closing: None,
         }
@@ -133,11 +137,18 @@ impl Tree {
             }
             return;
         };
+        if matches!(notice.what, What::BodyOpened { .. }) {
+            // An iteration or an item has no line of its own; its nodes have.
+            return;
+        }
         let took = began.map(|began| notice.time.since(began));
-        let line = self.lines.entry(node.clone()).or_default();
+        self.births += 1;
+        let born = self.births;
+        let line = self.lines.entry(node.clone()).or_insert_with(|| Line { born, ..Line::default() });
         match &notice.what {
             What::NodeStarted { player, attempt } => {
-                *line = Line { state: State::Running, player: player.clone(), attempt: *attempt, ..Line::default() };
+                let (player, born) = (player.clone(), line.born);
+                *line = Line { state: State::Running, player, attempt: *attempt, born, ..Line::default() };
                 self.forget_earlier_iterations(node);
             }
             What::NodePlayed { cost_usd, .. } => {
@@ -240,7 +251,9 @@ impl Tree {
             }
             let inside = |path: &&String| path.strip_prefix(top.as_str()).is_some_and(|r| r.starts_with(['.', '[']));
             let below = self.below(top).filter(inside);
-            paths.extend(below.filter_map(|path| self.lines.get(path).map(|line| (path, line))));
+            let mut below: Vec<_> = below.filter_map(|path| self.lines.get(path).map(|line| (path, line))).collect();
+            below.sort_by_cached_key(|(path, _)| self.ancestry(path));
+            paths.extend(below);
         }
         let room = height.saturating_sub(3).max(1);
         let hidden = paths.len().saturating_sub(room);
@@ -266,6 +279,12 @@ impl Tree {
             lines.push(Style::new().dim().apply_to(format!("  … and {hidden} more nodes")).to_string());
         }
         lines.iter().map(|line| console::truncate_str(line, width, "…").into_owned()).collect()
+    }
+
+    /// Births of a path's ancestors and its own: within a body, lines stand in the order in which they appeared.
+    fn ancestry(&self, path: &str) -> Vec<u64> {
+        let ends = path.match_indices(['.', '[']).map(|(at, _)| at).chain([path.len()]);
+        ends.filter_map(|end| self.lines.get(path.get(..end)?)).map(|line| line.born).collect()
     }
 
     fn headline(&self, now: Time) -> String {
@@ -370,11 +389,19 @@ impl Line {
     }
 }
 
-/// What stands for a path in the tree: its last parts, indented by its depth.
+/// What stands for a path in the tree: its last part, with the number of the iteration or item that it is directly
+/// within, indented by its depth.
 fn label(path: &str) -> String {
-    let depth = path.matches(['.', '[']).count();
-    let cut = path.rfind('[').or_else(|| path.rfind('.').map(|dot| dot + 1)).unwrap_or(0);
-    format!("{}{}", "  ".repeat(depth.min(6)), path.get(cut..).unwrap_or(path))
+    let mut parts = path.rsplit('.');
+    let last = parts.next().unwrap_or(path);
+    let within =
+        parts.next().filter(|part| part.ends_with(']')).and_then(|part| part.rfind('[').map(|at| part.get(at..)));
+    let depth = path.matches('.').count();
+    match (within.flatten(), last.rfind('[')) {
+        (_, Some(at)) => format!("{}{}", "  ".repeat(depth.min(5) + 1), last.get(at..).unwrap_or(last)),
+        (Some(number), None) => format!("{}{number}.{last}", "  ".repeat(depth.min(6))),
+        (None, None) => format!("{}{last}", "  ".repeat(depth.min(6))),
+    }
 }
 
 impl Painter for Tree {
@@ -433,6 +460,12 @@ mod tests {
         tree.take(&notice(2001, "polish", played(0.0)));
         tree.take(&notice(2001, "write", What::NodeSkipped { reason: "its condition is false".into() }));
         insta::assert_snapshot!(picture(&tree, 24, 2001));
+    }
+
+    #[test]
+    fn labels_are_short_and_indented() {
+        let labels = ["a", "a[3]", "a[3].b", "a[3].b.c", "a.b", "a[3].b[1].c"].map(label);
+        assert_eq!(labels, ["a", "  [3]", "  [3].b", "    c", "  b", "    [1].c"]);
     }
 
     #[test]
