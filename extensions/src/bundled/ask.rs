@@ -39,6 +39,8 @@ pub(super) trait Ask {
     fn maybe_text(&self, name: &str) -> Result<Option<&str>, Failure>;
     /// Text that must be there.
     fn must_text(&self, name: &str) -> Result<&str, Failure>;
+    /// A text that only a setting gives, where the person names the inputs and any name may be among them.
+    fn fixed_text(&self, name: &str) -> Result<Option<&str>, Failure>;
     /// A truth value.
     fn flag(&self, name: &str, default: bool) -> Result<bool, Failure>;
     /// A whole number of 0 or more.
@@ -63,6 +65,14 @@ impl Ask for Call {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
             Some(other) => Err(refused(format!("`{name}` must be text, not {}", kind(other)))),
+        }
+    }
+
+    fn fixed_text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        match self.setting(name) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(other) => Err(refused(format!("`with.{name}` must be text, not {}", kind(other)))),
         }
     }
 

@@ -22,7 +22,7 @@ impl Player for Shell {
     fn play(&self, call: &Call, report: &dyn Reporter) -> Result<Outcome, Failure> {
         let mut command = command(call)?;
         let _open = set_environment(&mut command, call, report)?;
-        if let Some(folder) = call.maybe_text("cwd")? {
+        if let Some(folder) = call.fixed_text("cwd")? {
             command.current_dir(call.working_dir.join(folder));
         } else {
             command.current_dir(&call.working_dir);
@@ -38,16 +38,22 @@ impl Player for Shell {
     }
 }
 
+/// A command as a list of words.
+fn words(items: &[Value]) -> Result<Vec<&str>, Failure> {
+    let not_text = || refused("`command` must be text or a list of texts");
+    items.iter().map(|item| item.as_text().ok_or_else(not_text)).collect()
+}
+
 /// What to run.
 fn command(call: &Call) -> Result<Command, Failure> {
-    match call.value("command") {
+    match call.setting("command") {
         Some(Value::Text(script)) => {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
             Ok(command)
         }
-        Some(Value::List(_)) => {
-            let words = call.texts("command")?;
+        Some(Value::List(items)) => {
+            let words = words(items)?;
             let (program, arguments) = words.split_first().ok_or_else(|| refused("`command` is an empty list"))?;
             let mut command = Command::new(program);
             command.args(arguments);
@@ -105,7 +111,7 @@ fn set(command: &mut Command, name: &str, text: String) -> Result<(), Failure> {
 
 fn outcome(call: &Call, ended: Ended, report: &dyn Reporter) -> Result<Outcome, Failure> {
     let code = ended.code();
-    if call.flag("check", true)? && code != 0 {
+    if call.setting("check").and_then(Value::as_bool).unwrap_or(true) && code != 0 {
         let said = if ended.stderr.is_empty() { String::new() } else { format!(":\n{}", ended.tail()) };
         return Err(Failure::new(ErrorClass::Io, format!("the command ended with code {code}{said}")));
     }

@@ -14,14 +14,14 @@ const DEFAULT_MAX: u64 = 10_000;
 /// Folders within folders that `glob` enters.
 const MAX_DEPTH: usize = 128;
 
-/// Plays `glob`: the files that fit one of the patterns, relative to the folder `in`. `*` stays within a folder and
+/// Plays `glob`: the files that fit one of the patterns, relative to `folder`. `*` stays within a folder and
 /// `**` does not; links to folders are not entered.
 pub(super) fn glob(call: &Call, report: &dyn Reporter) -> Result<Outcome, Failure> {
     let patterns = call.texts("pattern")?;
     if patterns.is_empty() {
         return Err(refused("`pattern` is missing: give `with.pattern`, such as \"src/**/*.rs\""));
     }
-    let within = call.maybe_text("in")?.unwrap_or(".");
+    let within = call.maybe_text("folder")?.unwrap_or(".");
     let root = resolve(call, within)?;
     let max = usize::try_from(call.count("max", DEFAULT_MAX)?).unwrap_or(usize::MAX);
     let mut walk = Walk {
@@ -46,7 +46,7 @@ fn compile(patterns: &[String]) -> Result<GlobSet, Failure> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
-            let cure = "patterns are relative; `in` names the folder to look in";
+            let cure = "patterns are relative; `folder` names the folder to look in";
             return Err(Failure::new(ErrorClass::Denied, format!("`{pattern}` leaves the folder: {cure}")));
         }
         let pattern = pattern.trim_start_matches("./");
@@ -73,7 +73,7 @@ impl Walk<'_> {
         for (name, kind) in entries(folder)? {
             self.visited += 1;
             if self.visited > MAX_VISITED {
-                return Err(refused("there are more than 1,000,000 files below; name a folder with `in`"));
+                return Err(refused("there are more than 1,000,000 files below; name a folder with `folder`"));
             }
             if name.starts_with('.') && !self.hidden {
                 continue;
@@ -167,7 +167,7 @@ mod tests {
             found(&tree, &[("pattern", json(json!(["*.rs", "*.txt"])))]).unwrap(),
             json(json!(["a.rs", "b-side.rs", "c.txt"]))
         );
-        let below = found(&tree, &[("pattern", "*.rs".into()), ("in", "b/".into())]).unwrap();
+        let below = found(&tree, &[("pattern", "*.rs".into()), ("folder", "b/".into())]).unwrap();
         assert_eq!(below, json(json!(["b/x.rs"])));
         let hidden = found(&tree, &[("pattern", "**/z.rs".into()), ("hidden", true.into())]).unwrap();
         assert_eq!(hidden, json(json!([".hidden/z.rs"])));
@@ -180,12 +180,15 @@ mod tests {
         assert!(few.message.contains("more than 2"));
         assert_eq!(found(&tree, &[("pattern", "../*".into())]).unwrap_err().class, ErrorClass::Denied);
         assert_eq!(
-            found(&tree, &[("pattern", "*".into()), ("in", "b/up/..".into())]).unwrap_err().class,
+            found(&tree, &[("pattern", "*".into()), ("folder", "b/up/..".into())]).unwrap_err().class,
             ErrorClass::Denied
         );
         assert!(found(&tree, &[("pattern", "[".into())]).unwrap_err().message.starts_with("`pattern`"));
         assert!(
-            found(&tree, &[("pattern", "*".into()), ("in", "nowhere".into())]).unwrap_err().message.contains("nowhere")
+            found(&tree, &[("pattern", "*".into()), ("folder", "nowhere".into())])
+                .unwrap_err()
+                .message
+                .contains("nowhere")
         );
     }
 

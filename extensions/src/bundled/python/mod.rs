@@ -3,7 +3,7 @@
 //! The function gets the node's inputs as keyword arguments and returns a dictionary of outputs, or one value. What
 //! it prints goes to the log. The interpreter is the setting `python`, else `SYMPHONY_PYTHON`, else `python3`.
 
-use super::ask::Ask;
+use super::ask::{Ask, refused};
 use super::content::spread;
 use super::file::resolve;
 use super::process::{Ended, Stdin, run, tail};
@@ -21,14 +21,16 @@ pub(super) struct Python;
 
 impl Player for Python {
     fn play(&self, call: &Call, report: &dyn Reporter) -> Result<Outcome, Failure> {
-        let file = call.must_text("file")?;
-        let function = call.must_text("function")?;
+        let must = |name: &str| {
+            call.fixed_text(name)?.ok_or_else(|| refused(format!("`{name}` is missing: give `with.{name}`")))
+        };
+        let (file, function) = (must("file")?, must("function")?);
         let place = resolve(call, file)?;
         if !place.is_file() {
             return Err(Failure::new(ErrorClass::Io, format!("there is no file {}", place.display())));
         }
         let environment = std::env::var("SYMPHONY_PYTHON").ok().filter(|python| !python.is_empty());
-        let python = call.maybe_text("python")?.map(str::to_owned).or(environment).unwrap_or_else(|| "python3".into());
+        let python = call.fixed_text("python")?.map(str::to_owned).or(environment).unwrap_or_else(|| "python3".into());
         let (inputs, _open) = arguments(call, report)?;
         let message = serde_json::json!({
             "file": place.to_string_lossy(), "function": function, "inputs": inputs, "seed": call.seed,

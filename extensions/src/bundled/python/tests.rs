@@ -25,6 +25,16 @@ fn a_dictionary_fills_the_ports_by_name() {
 }
 
 #[test]
+fn an_input_may_have_the_name_of_a_setting() {
+    let (result, _) = asked(
+        "def play(file, function):\n    return file + function\n",
+        &[("file", "a".into()), ("function", "b".into())],
+        &["out"],
+    );
+    assert_eq!(result.unwrap(), Outcome::of("out", "ab"));
+}
+
+#[test]
 fn one_port_takes_what_is_returned() {
     let (result, _) = asked("def play(text):\n    return text.upper()\n", &[("text", "wörld".into())], &["out"]);
     assert_eq!(result.unwrap(), Outcome::of("out", "WÖRLD"));
