@@ -75,7 +75,7 @@ pub struct Run {
     /// The walk stopped because the world has too few rows.
     pub(crate) waits_for_rows: bool,
     /// Maps that play.
-    pub(crate) maps: BTreeMap<(BlockId, Row), bodies::MapState>,
+    pub(crate) maps: BTreeMap<(BlockId, Row), MapState>,
 
     /// Maps that were restored and have not taken up their items yet.
     pub(crate) hungry_maps: Vec<(BlockId, Row)>,

@@ -112,10 +112,10 @@ fn a_read_only_folder_is_read_and_not_written() {
 #[test]
 fn a_read_only_folder_with_a_log_is_read_too() {
     let dir = tempfile::tempdir().unwrap();
-    let (_killed, db, wal) = super::crash::killed(10);
+    let (_killed, db, wal) = crash::killed(10);
     let run = dir.path().join("run");
     std::fs::create_dir(&run).unwrap();
-    super::crash::lay(&run, &db, &wal);
+    crash::lay(&run, &db, &wal);
     std::fs::write(run.join("lock"), "").unwrap();
     read_as_nobody(dir.path());
 }
