@@ -37,6 +37,9 @@ pub struct Birth {
     pub readings: Vec<Reading>,
     /// Given inputs by name.
     pub inputs: BTreeMap<String, Value>,
+    /// What the person prefers, by name.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Value>,
     /// Which clock.
     pub clock: ClockKind,
     /// Seed of everything random.
@@ -94,6 +97,7 @@ mod tests {
             folder: "/x".into(),
             readings: vec![Reading { from: String::new(), path: "a".into(), known: "b".into(), text: "c".into() }],
             inputs: BTreeMap::from([("n".to_owned(), Value::Int(3)), ("t".to_owned(), Value::text("ü"))]),
+            settings: BTreeMap::from([("tone".to_owned(), Value::text("plain"))]),
             clock: ClockKind::Real,
             seed: 7,
             players: BTreeMap::from([("operator:git/log".to_owned(), Digest::of(b"git"))]),

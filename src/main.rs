@@ -14,6 +14,7 @@ mod opening;
 mod past;
 mod players;
 mod playing;
+mod preferences;
 mod rehearsal;
 mod seating;
 mod state;

@@ -66,7 +66,7 @@ fn fold(
     frames: &[(u64, Vec<u8>)],
 ) -> Result<(Orchestra, symphony_ecs_core::ids::RunSlot), Failure> {
     let mut orchestra = Orchestra::default();
-    let options = seating::options(run, birth, opened, seating::score_of(opened)?);
+    let options = seating::options(run, birth, opened, seating::score_of(opened, birth)?);
     let from = Restored { checkpoint, frames, path: "the journal", play_on: false };
     let slot = restore(&mut orchestra, &options, &from, None).map_err(|error| seating::journal_failure(&error))?;
     Ok((orchestra, slot))

@@ -56,9 +56,10 @@ pub struct Seating<'a> {
 }
 
 /// Compiles a checked melody.
-pub fn score_of(opened: &Opened) -> Result<Arc<Score>, Failure> {
+pub fn score_of(opened: &Opened, birth: &Birth) -> Result<Arc<Score>, Failure> {
+    let settings = Value::map(birth.settings.iter().map(|(name, value)| (name.clone(), value.clone())));
     // The checker promises that it compiles; a broken promise is our mistake, said as such.
-    compile(&opened.checked, &|operation| builtin::player(operation))
+    compile(&opened.checked, &|operation| builtin::player(operation), &settings)
         .map_err(|error| Failure::new(Exit::Melody, format!("{error} (a mistake of this program; please report it)")))
 }
 
@@ -120,7 +121,7 @@ pub fn journal_failure(error: &JournalError) -> Failure {
 impl Seating<'_> {
     /// Plays the run until it is over or interrupted, shows it, and says how it ended.
     pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
-        let score = score_of(self.opened)?;
+        let score = score_of(self.opened, self.birth)?;
         let (words_in, words) = bounded(WAITING);
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let control = if kept { Some(self.listen(words_in.clone())?) } else { None };

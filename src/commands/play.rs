@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::inputs;
 use crate::opening::{self, Opened};
+use crate::preferences;
 use crate::seating::{self, Beginning, Seating};
 use crate::state::State;
 use crate::view::Style;
@@ -36,6 +37,9 @@ pub struct Play {
     /// Inputs as one JSON object; --input wins over it
     #[arg(long = "inputs", value_name = "FILE")]
     input_file: Option<PathBuf>,
+    /// A preference that the melody reads as settings.NAME, over those of settings.toml (repeatable)
+    #[arg(long = "setting", value_name = "NAME=VALUE")]
+    settings: Vec<String>,
     /// Seed of everything random [default: drawn, and journaled]
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -115,6 +119,7 @@ impl Play {
             folder: here.to_string_lossy().into_owned(),
             readings: opened.readings.clone(),
             inputs,
+            settings: preferences::read(&self.settings)?,
             clock: if self.rehearse { ClockKind::Virtual } else { ClockKind::Real },
             seed: self.seed.unwrap_or(drawn),
             players: players.into_iter().map(|(operation, entry)| (operation, entry.digest)).collect(),

@@ -2,7 +2,7 @@
 
 mod stand;
 
-use stand::{options, play, play_text, score};
+use stand::{options, play, play_text, score, score_for};
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::value::Value;
 
@@ -247,4 +247,82 @@ fn budgets_are_reserved_and_refuse_what_they_cannot_pay() {
     options.limits.cost_micros = Some(100);
     let played = play(&options);
     assert_eq!(played.words(), "a=done b=skipped");
+}
+
+#[test]
+fn a_gate_judges_every_attempt_item_and_body() {
+    let body = melody(
+        r#"
+        [outputs]
+        x = "deep.x"
+        [node.deep]
+        uses = "operator:test/do"
+        out = { x = "int" }
+        "#,
+    );
+    let text = melody(
+        r#"
+        [node.varied]
+        uses = "operator:test/do"
+        with = { add = 1 }
+        out = { x = "int" }
+        gate = "outputs.x >= 9"
+        retry = { max = 3, backoff = "none", on = ["refused"], vary = { add = [5, 9] } }
+        [node.forgiven]
+        uses = "builtin:test/sum"
+        in = { x = "varied.x" }
+        out = { x = "int" }
+        gate = "outputs.x > 10"
+        on_error = "skip"
+        [node.items]
+        map = { over = { expr = "[1, 2, 3]" }, as = "n" }
+        uses = "operator:test/do"
+        in = { n = "n" }
+        with = { add = 0 }
+        out = { x = "int" }
+        gate = "outputs.x != 2"
+        on_error = "skip"
+        [node.nested]
+        uses = "melody:body.melody.toml"
+        out = { x = "int" }
+        gate = "outputs.x == 2"
+        on_error = "skip"
+        [outputs]
+        items = "items.x"
+        varied = "varied.x"
+        "#,
+    );
+    let played = play(&options(score(&text, &[("body.melody.toml", &body)])));
+    assert_eq!(played.status, RunStatus::Completed);
+    assert_eq!(played.words(), "forgiven=skipped items=done nested=skipped varied=done");
+    assert_eq!(played.outputs["varied"], Value::Int(9));
+    assert_eq!(played.outputs["items"], Value::list(vec![Value::Int(1), Value::Int(3)]));
+    let mut failed = played.story("attempt_failed");
+    failed.sort();
+    assert_eq!(failed, ["forgiven", "items[1]", "nested", "varied", "varied"]);
+}
+
+#[test]
+fn settings_are_seen_by_expressions() {
+    let text = melody(
+        r#"
+        [node.careful]
+        if = "has(settings.care) && settings.care > 2"
+        uses = "operator:test/do"
+        out = { x = "int" }
+        [node.plain]
+        uses = "operator:test/do"
+        in = { x = { expr = "has(settings.care) ? settings.care : 7" } }
+        with = { add = 0 }
+        out = { x = "int" }
+        gate = "outputs.x >= (has(settings.care) ? settings.care : 0)"
+        [outputs]
+        x = "plain.x"
+        "#,
+    );
+    let played = play(&options(score(&text, &[])));
+    assert_eq!((played.words().as_str(), &played.outputs["x"]), ("careful=skipped plain=done", &Value::Int(7)));
+    let preferred = score_for(&text, &[], &Value::map([("care", Value::Int(3))]));
+    let played = play(&options(preferred));
+    assert_eq!((played.words().as_str(), &played.outputs["x"]), ("careful=done plain=done", &Value::Int(3)));
 }

@@ -47,6 +47,9 @@ pub const MAX_STEPS: u32 = 10_000;
 /// Bytes of text or items of a list that cost one step when an operation has to look at all of them.
 pub const UNITS_PER_STEP: u32 = 64;
 
+/// The name under which expressions see a person's settings.
+pub const SETTINGS: &str = "settings";
+
 /// A parsed expression. Cloning is cheap; expressions of equal text are equal.
 #[derive(Clone)]
 pub struct Expr(Arc<Parsed>);

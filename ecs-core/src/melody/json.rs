@@ -123,6 +123,7 @@ fn node(node: &Node) -> Json {
         object.put("needs", node.needs.iter().map(need).collect::<Vec<_>>());
     }
     object.put_some("if", node.condition.as_ref().map(|condition| condition.value.text()));
+    object.put_some("gate", node.gate.as_ref().map(|gate| gate.value.text()));
     object.put_some("map", node.map.as_ref().map(map));
     object.put_some("loop", node.repeat.as_ref().map(repeat));
     object.put_some("retry", node.retry.as_ref().map(retry));

@@ -131,6 +131,8 @@ pub struct Node {
     pub needs: Vec<Need>,
     /// `if`.
     pub condition: Option<Spanned<Expr>>,
+    /// `gate`: what must hold of its outputs; sees `outputs` and `settings` only.
+    pub gate: Option<Spanned<Expr>>,
     /// `map`.
     pub map: Option<MapDecl>,
     /// `loop`.

@@ -205,6 +205,7 @@ fn node() -> Value {
                 "out": named("type"),
                 "needs": { "type": "array", "items": { "$ref": "#/$defs/need" } },
                 "if": { "$ref": "#/$defs/expression" },
+                "gate": { "$ref": "#/$defs/expression" },
                 "map": { "$ref": "#/$defs/map" },
                 "loop": { "$ref": "#/$defs/loop" },
                 "retry": { "$ref": "#/$defs/retry" },

@@ -4,13 +4,14 @@ use super::build::marks_of;
 use super::gather::{Bind, BoundNames, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
 use super::topology::{EdgeMode, Topology, topological_order};
 use super::{Action, InputSpec, LoopSpec, Marks, NodeSpec, OutputSpec, Score, UndoSpec};
-use crate::expr::Expr;
+use crate::expr::{Expr, SETTINGS};
 use crate::melody::check::{Checked, CheckedMelody, CheckedNode};
 use crate::melody::model::{
     Binding, Candidate, EdgeKind, Join, MapDecl, Melody, Node, RefTarget, Reference, Setting, SideCall, Source, Spanned,
 };
 use crate::ports::{InProcess, Operation};
 use crate::types::PortType;
+use crate::value::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +31,18 @@ pub struct CompileError {
 /// Finds the function of an in-process operation by its full name.
 pub type FindFunction<'a> = &'a dyn Fn(&str) -> Option<Arc<dyn InProcess>>;
 
-/// Compiles a checked melody and every body it reaches.
-pub fn compile(checked: &Checked, functions: FindFunction<'_>) -> Result<Arc<Score>, CompileError> {
-    Compiler { checked, functions, done: vec![None; checked.melodies.len()] }.melody(0)
+/// Compiles a checked melody and every body it reaches. `settings` is a map of the person's preferences, or absent.
+pub fn compile(checked: &Checked, functions: FindFunction<'_>, settings: &Value) -> Result<Arc<Score>, CompileError> {
+    // Who has no settings has an empty map, so that `has(settings.name)` is false.
+    let none = Value::map::<String>([]);
+    let settings = if settings.is_present() { settings } else { &none };
+    Compiler { checked, functions, settings, done: vec![None; checked.melodies.len()] }.melody(0)
 }
 
 struct Compiler<'a> {
     checked: &'a Checked,
     functions: FindFunction<'a>,
+    settings: &'a Value,
     done: Vec<Option<Arc<Score>>>,
 }
 
@@ -54,7 +59,7 @@ impl Compiler<'_> {
         for node in &melody.nodes {
             bodies.push(node.body.map(|body| self.melody(body)).transpose()?);
         }
-        let score = Arc::new(Rows::new(melody)?.score(&bodies, self.functions)?);
+        let score = Arc::new(Rows::new(melody, self.settings)?.score(&bodies, self.functions)?);
         self.done[which] = Some(Arc::clone(&score));
         Ok(score)
     }
@@ -75,10 +80,11 @@ pub(super) struct Rows<'a> {
     slot_off: Vec<u32>,
     gathers: Vec<Gather>,
     joins: Vec<JoinSpec>,
+    pub(super) settings: &'a Value,
 }
 
 impl<'a> Rows<'a> {
-    fn new(checked: &'a CheckedMelody) -> Result<Self, CompileError> {
+    fn new(checked: &'a CheckedMelody, settings: &'a Value) -> Result<Self, CompileError> {
         let melody = &*checked.melody;
         let by_id: HashMap<&str, u32> = (0..).zip(&melody.nodes).map(|(ix, node)| (&*node.id.value, ix)).collect();
         let inputs_by_name = (0..).zip(&melody.inputs).map(|(ix, input)| (&*input.name.value, ix)).collect();
@@ -113,6 +119,7 @@ impl<'a> Rows<'a> {
             slot_off,
             gathers: Vec::new(),
             joins: Vec::new(),
+            settings,
         })
     }
 
@@ -198,6 +205,7 @@ impl<'a> Rows<'a> {
             schemas: Arc::clone(&self.checked.schemas),
             inputs: inputs.collect(),
             outputs,
+            settings: self.settings.clone(),
             topology: self.topology,
         })
     }
@@ -255,6 +263,7 @@ impl<'a> Rows<'a> {
             outputs: Arc::clone(&checked.outputs),
             with: settings_of(&node.with),
             condition: node.condition.as_ref().map(|condition| self.names(&condition.value, node.map.as_ref())),
+            gate: node.gate.as_ref().map(|gate| gate.value.clone()),
             retry: node.retry.clone().map(Arc::new),
             on_error: node.on_error,
             approve: node.approve.clone(),
@@ -274,7 +283,7 @@ impl<'a> Rows<'a> {
                 Gather::Expr(expr, names, Wanted::Lenient)
             }
             // The checker refuses joins here.
-            Source::Join(_) => Gather::Literal(crate::value::Value::Absent),
+            Source::Join(_) => Gather::Literal(Value::Absent),
         };
         Some(Arc::new(UndoSpec {
             operation: Arc::clone(operation),
@@ -350,7 +359,7 @@ impl<'a> Rows<'a> {
             RefTarget::Item => Some(Gather::Item),
             RefTarget::Index => Some(Gather::Index),
         };
-        found.unwrap_or(Gather::Literal(crate::value::Value::Absent))
+        found.unwrap_or(Gather::Literal(Value::Absent))
     }
 
     /// Row and slot of a port.
@@ -368,6 +377,7 @@ impl<'a> Rows<'a> {
         for used in expr.references() {
             let from = match used.name.as_str() {
                 "inputs" => NameFrom::Inputs,
+                SETTINGS => NameFrom::Settings,
                 "item" => NameFrom::Item,
                 "index" => NameFrom::Index,
                 name if Some(name) == item => NameFrom::Item,

@@ -60,6 +60,8 @@ pub enum NameFrom {
     Item,
     /// The index of the map's item.
     Index,
+    /// The person's settings, as a map.
+    Settings,
 }
 
 /// A join of one consumer.

@@ -76,6 +76,7 @@ impl Rows<'_> {
             gathers,
             schemas: Arc::clone(&self.checked.schemas),
             inputs,
+            settings: self.settings.clone(),
             specs: vec![inner],
             ..Score::default()
         });

@@ -64,6 +64,8 @@ pub struct Score {
     pub inputs: Vec<InputSpec>,
     /// Outputs of the melody.
     pub outputs: Vec<OutputSpec>,
+    /// The person's settings (`settings.NAME` in expressions), a map; absent where there are none.
+    pub settings: crate::value::Value,
 }
 
 /// What is special about a row; a row without marks takes the shortest way through the frame.
@@ -110,6 +112,8 @@ pub struct NodeSpec {
     pub with: Arc<[(Arc<str>, Setting)]>,
     /// `if`, with where its names come from.
     pub condition: Option<(Expr, BoundNames)>,
+    /// `gate`: must be true of the outputs of a call, or it is a failure of class `refused`.
+    pub gate: Option<Expr>,
     /// `retry`.
     pub retry: Option<Arc<Retry>>,
     /// `on_error`.
@@ -134,6 +138,7 @@ impl NodeSpec {
             outputs: Arc::from([]),
             with: Arc::from([]),
             condition: None,
+            gate: None,
             retry: None,
             on_error: OnError::default(),
             approve: None,

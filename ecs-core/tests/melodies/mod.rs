@@ -382,6 +382,7 @@ pub fn sorted_without_places(mut melody: Melody) -> Melody {
         node.out.sort_by(|a, b| a.name.value.cmp(&b.name.value));
         node.needs.iter_mut().for_each(|need| clear(&mut need.node));
         node.condition.iter_mut().for_each(clear);
+        node.gate.iter_mut().for_each(clear);
         if let Some(map) = &mut node.map {
             map.span = NOWHERE;
             clear_source(&mut map.over);

@@ -1,12 +1,12 @@
 //! Bodies: nested melodies, loops and maps open blocks of their own, and what those give becomes the composite
 //! row's output.
 
-use super::values::{Scope, body_outputs, inputs_as_map};
+use super::values::{Scope, body_outputs, inputs_as_map, pass_gate};
 use super::{FailedAttempt, Run};
 use std::sync::Arc;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Event, Place, RunStatus, SkipReason, What};
-use symphony_ecs_core::expr::Names;
+use symphony_ecs_core::expr::{Names, SETTINGS};
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, Usage};
@@ -290,7 +290,12 @@ impl Run {
                 let mut outputs: Vec<Value> = spec.outputs.iter().map(port).collect();
                 drop(named);
                 self.bury(*block);
-                self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default());
+                match pass_gate(&above.score, spec, &outputs) {
+                    Ok(()) => self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default()),
+                    Err(failure) => {
+                        self.failures.push(FailedAttempt { block: above.id, row: parent.row, failure, last: false });
+                    }
+                }
                 self.dirty.push_back(parent.block);
             }
         }
@@ -388,6 +393,7 @@ impl Names for LoopScope<'_> {
     fn get(&self, name: &str) -> Option<Value> {
         match name {
             "inputs" => Some(inputs_as_map(&self.block.score, &self.block.inputs)),
+            SETTINGS => Some(self.block.score.settings.clone()),
             "iteration" => Some(Value::Int(self.block.iteration.into())),
             "outputs" => {
                 let named = self.block.score.outputs.iter().zip(self.outputs);

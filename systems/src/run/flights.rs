@@ -1,5 +1,6 @@
 //! Calls in flight: requests that left for the stage, and what their answers do.
 
+use super::values::pass_gate;
 use super::{CallResult, FailedAttempt, Run};
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::ids::{BlockId, Row};
@@ -132,7 +133,7 @@ impl Run {
     }
 }
 
-/// A row's outputs in the order of its ports, checked against their types.
+/// A row's outputs in the order of its ports, checked against their types and by its gate.
 fn fit_outcome(block: &Block, row: Row, outcome: CallOutcome) -> Result<(Vec<Value>, Usage), CallFailure> {
     let spec = block.score.spec(row);
     let mut outputs = Vec::with_capacity(spec.outputs.len());
@@ -144,7 +145,10 @@ fn fit_outcome(block: &Block, row: Row, outcome: CallOutcome) -> Result<(Vec<Val
             failure
         })?);
     }
-    Ok((outputs, outcome.usage))
+    match pass_gate(&block.score, spec, &outputs) {
+        Ok(()) => Ok((outputs, outcome.usage)),
+        Err(failure) => Err(CallFailure { usage: outcome.usage, ..failure }),
+    }
 }
 
 /// Checks (and widens) a value at the player's border.

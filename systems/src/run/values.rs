@@ -2,10 +2,11 @@
 
 use super::Run;
 use std::sync::Arc;
-use symphony_ecs_core::expr::{EvalError, Expr, Names};
+use symphony_ecs_core::expr::{EvalError, Expr, Names, SETTINGS};
 use symphony_ecs_core::ids::Row;
-use symphony_ecs_core::melody::model::JoinKind;
-use symphony_ecs_core::score::{Bind, CandidateFrom, Gather, NameFrom, Score, Wanted};
+use symphony_ecs_core::melody::model::{ErrorClass, JoinKind};
+use symphony_ecs_core::ports::{CallFailure, Usage};
+use symphony_ecs_core::score::{Bind, CandidateFrom, Gather, NameFrom, NodeSpec, Score, Wanted};
 use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::Block;
@@ -158,6 +159,7 @@ impl Names for Bound<'_> {
             NameFrom::Row(row) => Some(outputs_as_map(self.scope.block, Row(*row))),
             NameFrom::Inputs => Some(inputs_as_map(&self.scope.block.score, &self.scope.block.inputs)),
             NameFrom::Item => self.scope.item.map(|(item, _)| item.clone()),
+            NameFrom::Settings => Some(self.scope.block.score.settings.clone()),
             NameFrom::Index => self.scope.item.map(|(_, index)| Value::Int(index.into())),
         }
     }
@@ -169,6 +171,38 @@ pub(crate) fn outputs_as_map(block: &Block, row: Row) -> Value {
     let values = &block.values[block.score.slots(row)];
     let present = ports.iter().zip(values).filter(|(_, value)| value.is_present());
     Value::map(present.map(|(port, value)| (port.name.clone(), value.clone())))
+}
+
+/// Whether a call's outputs pass the node's `gate`; why not, as a failure.
+pub(crate) fn pass_gate(score: &Score, spec: &NodeSpec, outputs: &[Value]) -> Result<(), CallFailure> {
+    let Some(gate) = &spec.gate else { return Ok(()) };
+    let why = match gate.eval(&GateScope { score, spec, outputs }) {
+        Ok(Value::Bool(true)) => return Ok(()),
+        Ok(_) => String::new(),
+        Err(why) => format!(" ({why})"),
+    };
+    let message = format!("its gate was not passed: `{}`{why}", gate.text());
+    Err(CallFailure { class: ErrorClass::Refused, message, retry_after: None, usage: Usage::default() })
+}
+
+/// What `gate` sees.
+struct GateScope<'a> {
+    score: &'a Score,
+    spec: &'a NodeSpec,
+    outputs: &'a [Value],
+}
+
+impl Names for GateScope<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        match name {
+            "outputs" => {
+                let present = self.spec.outputs.iter().zip(self.outputs).filter(|(_, value)| value.is_present());
+                Some(Value::map(present.map(|(port, value)| (port.name.clone(), value.clone()))))
+            }
+            SETTINGS => Some(self.score.settings.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// A score's present inputs, by name.

@@ -282,7 +282,7 @@ fn call_function(block: &Block, row: Row, tries: u32, inputs: &mut Vec<Value>, r
 
 /// Checks a function's results against its ports.
 fn fit_results(block: &Block, spec: &NodeSpec, results: &mut [Value]) -> Played {
-    for (port, value) in spec.outputs.iter().zip(results) {
+    for (port, value) in spec.outputs.iter().zip(&mut *results) {
         if !super::flights::fits_at_a_glance(&port.ty, value) {
             match super::flights::fit(port, value, &block.score.schemas) {
                 Ok(fitted) => *value = fitted,
@@ -290,7 +290,10 @@ fn fit_results(block: &Block, spec: &NodeSpec, results: &mut [Value]) -> Played 
             }
         }
     }
-    Played::Done
+    match super::values::pass_gate(&block.score, spec, results) {
+        Ok(()) => Played::Done,
+        Err(failure) => Played::Failed(failure),
+    }
 }
 
 /// Whether the value lives in the Artifact Store because it is large.

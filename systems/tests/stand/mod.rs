@@ -200,11 +200,16 @@ impl Rehearsal for Script {
 
 /// Compiles a melody; panics with its diagnostics.
 pub fn score(text: &str, bodies: &[(&str, &str)]) -> Arc<Score> {
+    score_for(text, bodies, &Value::Absent)
+}
+
+/// Compiles a melody for a person with these settings.
+pub fn score_for(text: &str, bodies: &[(&str, &str)], settings: &Value) -> Arc<Score> {
     let files = Files(bodies.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect());
     let checked = check(&files, "test.melody.toml", text, &TestCatalog).unwrap_or_else(|found| {
         panic!("{}", found.iter().map(|found| format!("{}: {}\n", found.code, found.message)).collect::<String>())
     });
-    compile(&checked, &|name| TestFunctions.function(name)).unwrap()
+    compile(&checked, &|name| TestFunctions.function(name), settings).unwrap()
 }
 
 pub fn parts() -> OrchestraParts {

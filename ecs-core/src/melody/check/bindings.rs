@@ -4,7 +4,7 @@ use super::advice::conversion;
 use super::findings::{Findings, suggestion};
 use super::graph::Edge;
 use super::names::{Names, Ports};
-use crate::expr::{Expr, NameUse};
+use crate::expr::{Expr, NameUse, SETTINGS};
 use crate::melody::diagnostics::Diagnostic;
 use crate::melody::model::{Candidate, EdgeKind, Join, JoinKind, RefTarget, Reference, Source, Span};
 use crate::types::{PortType, Schemas};
@@ -326,6 +326,10 @@ impl Context<'_> {
             }
             return;
         }
+        if id == SETTINGS {
+            // A person's preferences: which there are is known when a run begins.
+            return;
+        }
         if let Some(node) = self.names.node(id) {
             let clean = at.node != Some(node) || at.role == Role::Undo;
             if clean && name.port.as_deref().is_none_or(|port| self.ports.has(node, port) || !self.ports.known(node)) {
@@ -356,7 +360,8 @@ impl Context<'_> {
             }
         } else if id == "iteration" || id == "outputs" {
             let help = "give the body what it needs through its inputs, and let it give outputs".to_owned();
-            (format!("`{id}` is known in `until` of a loop only"), "there is no loop here", help)
+            let place = if id == "outputs" { "`until` of a loop and in `gate`" } else { "`until` of a loop" };
+            (format!("`{id}` is known in {place} only"), "not known here", help)
         } else {
             let help = if self.names.input(id).is_some() {
                 format!("`{id}` is an input: write `inputs.{id}`")

@@ -3,8 +3,9 @@
 use super::CheckedMelody;
 use super::bindings::{At, Context};
 use super::findings::{Findings, suggestion};
+use crate::expr::{Expr, SETTINGS};
 use crate::melody::diagnostics::Diagnostic;
-use crate::melody::model::{LoopDecl, MapDecl, Node, Source};
+use crate::melody::model::{LoopDecl, MapDecl, Node, Source, Spanned};
 use crate::ports::Port;
 use crate::types::{PortType, Schemas};
 
@@ -91,6 +92,36 @@ pub(super) fn body_outputs(body: &CheckedMelody, schemas: &Schemas) -> Vec<Port>
         .collect()
 }
 
+/// Checks the names in `gate`: it sees what the node gives (one item's, when it is mapped) and the person's settings.
+pub(super) fn check_gate(gate: &Spanned<Expr>, outputs: &[Port], open: bool, findings: &mut Findings) {
+    let ports = || outputs.iter().map(|port| port.name.as_str());
+    if outputs.is_empty() && !open {
+        let finding = Diagnostic::error("gate-name", "`gate` judges outputs, and this node gives none");
+        findings.report(finding.at(gate.span.clone(), "nothing to judge").help("take `gate` away, or declare `out`"));
+        return;
+    }
+    for name in gate.value.references() {
+        let (message, help) = match (name.name.as_str(), name.port.as_deref()) {
+            (SETTINGS, _) | ("outputs", None) => continue,
+            ("outputs", Some(port)) if open || ports().any(|known| known == port) => continue,
+            ("outputs", Some(port)) => (
+                format!("this node has no output `{port}`"),
+                suggestion(port, ports(), "its outputs are", "it gives no outputs"),
+            ),
+            (other, _) if ports().any(|known| known == other) => {
+                (format!("`gate` does not see `{other}`"), format!("write `outputs.{other}`"))
+            }
+            (other, _) => (
+                format!("`gate` does not see `{other}`"),
+                "it sees `outputs` of its own node and `settings`; compare with other nodes in the `if` of the next"
+                    .to_owned(),
+            ),
+        };
+        let place = findings.place_in(&gate.span, gate.value.text(), &name.span);
+        findings.report(Diagnostic::error("gate-name", message).at(place, "not known here").help(help));
+    }
+}
+
 /// Checks what a loop carries from one iteration to the next, and the names in `until`.
 pub(super) fn check_loop(repeat: &LoopDecl, body: &CheckedMelody, findings: &mut Findings) {
     let file = &repeat.body.value;
@@ -130,7 +161,7 @@ pub(super) fn check_loop(repeat: &LoopDecl, body: &CheckedMelody, findings: &mut
     let Some(until) = &repeat.until else { return };
     for name in until.value.references() {
         let known = match (name.name.as_str(), name.port.as_deref()) {
-            ("iteration", None) | ("inputs" | "outputs", None) => true,
+            ("iteration", None) | ("inputs" | "outputs", None) | (SETTINGS, _) => true,
             ("inputs", Some(port)) => inputs().any(|known| known == port),
             ("outputs", Some(port)) => outputs().any(|known| known == port),
             _ => false,

@@ -34,7 +34,7 @@ pub(super) fn check(files: &mut Files<'_>, mut melody: Melody, findings: &mut Fi
     let mut outputs = Vec::with_capacity(melody.nodes.len());
     for node in &melody.nodes {
         let cast = cast(files, &melody, node, &schemas, findings);
-        outputs.push(outputs_of(files, node, &cast, &schemas, findings));
+        outputs.push(judged_outputs(files, node, &cast, &schemas, findings));
         casts.push(cast);
     }
 
@@ -216,6 +216,15 @@ fn outputs_of(files: &Files<'_>, node: &Node, cast: &Cast, schemas: &Schemas, fi
     }
     let (ports, known) = players::outputs(node, &cast.players, schemas, findings);
     Outputs { ports, known, mapped }
+}
+
+/// The output ports of a node, and whether its `gate` can judge them.
+fn judged_outputs(files: &Files<'_>, node: &Node, cast: &Cast, schemas: &Schemas, findings: &mut Findings) -> Outputs {
+    let outputs = outputs_of(files, node, cast, schemas, findings);
+    if let Some(gate) = &node.gate {
+        flow::check_gate(gate, &outputs.ports, !outputs.known, findings);
+    }
+    outputs
 }
 
 /// Checks everything that a node says about others. Returns what its border expects of its inputs.

@@ -10,7 +10,7 @@ use crate::melody::model::{Span, Spanned};
 const LONGEST: usize = 64;
 
 /// Words that expressions keep for themselves: CEL's reserved words, and the names that a melody defines.
-pub(in crate::melody) const RESERVED: [&str; 27] = [
+pub(in crate::melody) const RESERVED: [&str; 28] = [
     "as",
     "break",
     "const",
@@ -34,6 +34,7 @@ pub(in crate::melody) const RESERVED: [&str; 27] = [
     "package",
     "return",
     "run",
+    "settings",
     "true",
     "var",
     "void",

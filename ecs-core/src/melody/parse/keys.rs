@@ -51,6 +51,7 @@ pub(super) const NODE: Keys = Keys {
         "out",
         "needs",
         "if",
+        "gate",
         "map",
         "loop",
         "retry",

@@ -73,6 +73,7 @@ impl<'t> Reader<'t> {
                 "out" => node.out = self.out_ports(value),
                 "needs" => node.needs = self.needs(value),
                 "if" => node.condition = self.expression("`if`", value),
+                "gate" => node.gate = self.expression("`gate`", value),
                 "map" => node.map = self.map_decl(value),
                 "loop" => {
                     loop_key = Some(key.span);
@@ -144,6 +145,7 @@ fn empty_node(id: Spanned<String>) -> Node {
         out: Vec::new(),
         needs: Vec::new(),
         condition: None,
+        gate: None,
         map: None,
         repeat: None,
         retry: None,

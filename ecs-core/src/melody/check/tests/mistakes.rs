@@ -210,3 +210,18 @@ fn findings_are_bounded() {
     assert_eq!(findings.len(), 201);
     assert_eq!(findings[200].code, "too-many-findings");
 }
+
+#[test]
+fn gates_judge_their_own_outputs() {
+    insta::assert_snapshot!(told(
+        r#"
+[node.log]
+uses = "operator:git/log"
+gate = "count > 0 && outputs.cuont < 9 && settings.strict && log.count > 0 && inputs.x"
+[node.fine]
+uses = "operator:git/log"
+gate = "outputs.count > (has(settings.least) ? settings.least : 0)"
+if   = "!has(settings.quiet) && outputs.count > 0"
+"#
+    ));
+}
