@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use symphony_extensions::{bundled, host, sdk};
+use symphony_extensions::{bundled, host, mcp, sdk};
 
 /// Does what a helper process is for, if this is one.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
@@ -12,6 +12,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     match arguments.next()?.to_str()? {
         "__launch" => Some(host::launch(arguments)),
         "__guard" => Some(host::guard()),
+        "__mcp" => Some(mcp::helper(arguments)),
         "__player" => Some(player(&arguments.next().unwrap_or_default().to_string_lossy())),
         _ => None,
     }

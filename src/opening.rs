@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::files::{Disk, Kept, Reading, Recorder};
-use crate::players;
+use crate::players::{self, Listing};
 use crate::state::State;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,18 +38,18 @@ impl Opened {
 /// # Errors
 /// Every finding, errors and warnings; at least one is an error.
 pub fn open(state: &State, path: &Path) -> Result<Opened, Vec<Diagnostic>> {
-    open_with(state, path, players::read_lock(path)?.as_ref())
+    open_with(state, path, players::read_lock(path)?.as_ref(), Listing::Kept)
 }
 
 /// As [`open`], with a given lock or none.
-pub fn open_with(state: &State, path: &Path, lock: Option<&Lock>) -> Result<Opened, Vec<Diagnostic>> {
+pub fn open_with(state: &State, path: &Path, lock: Option<&Lock>, listing: Listing) -> Result<Opened, Vec<Diagnostic>> {
     let sources = Recorder::default();
     let name = path.to_string_lossy();
     let (known, text) = sources.read("", &name).map_err(|why| {
         let help = "give the path of a melody, such as examples/release-notes.melody.toml";
         vec![Diagnostic::error("unreadable", why).help(help)]
     })?;
-    let registry = found(players::registry(state, lock))?;
+    let registry = found(players::registry(state, path, lock, listing))?;
     let checked = check(&sources, &known, &text, &*registry)?;
     Ok(Opened { checked, path: known, readings: sources.into_readings(), registry })
 }
@@ -60,7 +60,7 @@ pub fn open_with(state: &State, path: &Path, lock: Option<&Lock>) -> Result<Open
 /// As of [`open`]: a player may have gone in the meantime.
 pub fn reopen(state: &State, path: &str, readings: &[Reading]) -> Result<Opened, Vec<Diagnostic>> {
     let root = readings.first().map(|reading| reading.text.as_str()).unwrap_or_default();
-    let registry = found(players::registry(state, None))?;
+    let registry = found(players::registry(state, Path::new(path), None, Listing::Kept))?;
     let checked = check(&Kept(readings), path, root, &*registry)?;
     Ok(Opened { checked, path: path.to_owned(), readings: readings.to_vec(), registry })
 }

@@ -1,7 +1,8 @@
-//! Who plays what on this machine: built-in functions, bundled players, and those of the project and the person.
+//! Who plays what on this machine: built-in functions, bundled players, those of the project and the person, and the
+//! tools of MCP servers.
 
 use crate::failure::Failure;
-use crate::state::{State, user_data};
+use crate::state::{State, user_config, user_data};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::ports::{ArtifactPort, InProcess};
 use symphony_extensions::host::{Host, HostConfig, Locked, Registry};
 use symphony_extensions::manifest::ManifestError;
+use symphony_extensions::mcp::{Places, Servers};
 use symphony_extensions::{builtin, bundled};
 use symphony_systems::stage::Functions;
 
@@ -17,14 +19,42 @@ use symphony_systems::stage::Functions;
 ///
 /// # Errors
 /// A bundled manifest that cannot be read: a mistake of this program.
-pub fn registry(state: &State, lock: Option<&Lock>) -> Result<Registry, ManifestError> {
+pub fn registry(
+    state: &State,
+    melody: &Path,
+    lock: Option<&Lock>,
+    listing: Listing,
+) -> Result<Registry, ManifestError> {
     let mut roots = vec![state.extensions()];
     roots.extend(user_data().map(|folder| folder.join("extensions")));
-    let registry = Registry::new(roots).with_bundled(bundled::manifests()?).with_builtin(builtin::operations());
+    let registry = Registry::new(roots)
+        .with_bundled(bundled::manifests()?)
+        .with_builtin(builtin::operations())
+        .with_servers(servers(state, melody, listing));
     Ok(match lock {
         None => registry,
         Some(lock) => registry.with_lock(locked(lock)),
     })
+}
+
+/// How the tools of MCP servers are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// As they were listed once.
+    Kept,
+    /// Listed anew.
+    Fresh,
+}
+
+/// The MCP servers that are declared for a melody.
+pub fn servers(state: &State, melody: &Path, listing: Listing) -> Servers {
+    let here = std::env::current_dir().unwrap_or_default();
+    let user = user_config().map(|folder| folder.join("mcp.json"));
+    let program = std::env::current_exe().unwrap_or_default();
+    let mut servers = Servers::new(Places::of(melody, &here, user), state.listings(), program, here);
+    servers.refresh = listing == Listing::Fresh;
+    servers.notice = |words| eprintln!("note: {words}");
+    servers
 }
 
 /// What a lock says, by player (`operator:git`) instead of by operation. Built-ins come with the program.
@@ -32,7 +62,9 @@ fn locked(lock: &Lock) -> BTreeMap<String, Locked> {
     let out_of_process = lock.players.iter().filter(|(operation, _)| !operation.starts_with("builtin:"));
     out_of_process
         .map(|(operation, entry)| {
-            let player = operation.split('/').next().unwrap_or(operation).to_owned();
+            // Tools have digests of their own; the operations of an extension share one.
+            let whole = operation.starts_with("mcp:");
+            let player = if whole { operation } else { operation.split('/').next().unwrap_or(operation) }.to_owned();
             (player, Locked { version: entry.version.clone(), digest: entry.digest })
         })
         .collect()

@@ -8,6 +8,7 @@
 //!   runs/ID/control.sock  how other processes reach it
 //!   artifacts/            content-addressed bytes, shared by all runs
 //!   extensions/           players of this project
+//!   mcp/                  tools of MCP servers, as they were listed
 //! ```
 //!
 //! It stands at the root of the git repository, else in the current folder; `--state DIR` or `SYMPHONY_STATE` puts it
@@ -75,6 +76,11 @@ impl State {
         self.root.join("extensions")
     }
 
+    /// What MCP servers were seen to have.
+    pub fn listings(&self) -> PathBuf {
+        self.root.join("mcp")
+    }
+
     /// The folder of a run.
     pub fn run(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
@@ -134,6 +140,13 @@ impl State {
 /// The root of the git repository around a folder, else the folder.
 fn home_of(here: &Path) -> &Path {
     here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(here)
+}
+
+/// The person's own settings: `$XDG_CONFIG_HOME/symphony`, if the environment says where the person lives.
+pub fn user_config() -> Option<PathBuf> {
+    let chosen = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = chosen.or_else(|| std::env::home_dir().map(|home| home.join(".config")))?;
+    Some(folder.join("symphony"))
 }
 
 /// The person's own folder of extensions, models and policies: `$XDG_DATA_HOME/symphony`, if the environment says where

@@ -5,12 +5,13 @@
 //!   what it is        checked      who plays what     processes       frames, fds       in the player's process
 //! ```
 //!
-//! [`host::Host`] is the only thing in the orchestra that starts processes; everything else sees the ports of
-//! `symphony_ecs_core::ports`.
+//! [`host::Host`] is the only thing in the orchestra that starts processes (but for an MCP server that [`mcp`] lists
+//! once); everything else sees the ports of `symphony_ecs_core::ports`.
 
 pub mod builtin;
 pub mod bundled;
 pub mod bus;
 pub mod host;
 pub mod manifest;
+pub mod mcp;
 pub mod sdk;

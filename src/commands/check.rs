@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::opening::{self, Opened};
-use crate::players;
+use crate::players::{self, Listing};
 use crate::state::State;
 use clap::Args;
 use std::fs;
@@ -21,6 +21,7 @@ Examples:
   symphony check review.melody.toml
   symphony check melodies/a.melody.toml melodies/b.melody.toml --json
   symphony check review.melody.toml --lock
+  symphony check review.melody.toml --refresh    # an MCP server was updated
   symphony check --schema > melody.schema.json")]
 pub struct Check {
     /// The melodies
@@ -32,11 +33,14 @@ pub struct Check {
     /// Write NAME.melody.lock beside each melody: version and digest of every player it uses now
     #[arg(long)]
     lock: bool,
+    /// Start the MCP servers that the melodies name and read their tools anew
+    #[arg(long)]
+    refresh: bool,
     /// Print the melodies in their canonical JSON form
     #[arg(long, conflicts_with = "json")]
     canonical: bool,
     /// Print the JSON Schema of the canonical JSON form
-    #[arg(long, conflicts_with_all = ["melodies", "json", "canonical", "lock"])]
+    #[arg(long, conflicts_with_all = ["melodies", "json", "canonical", "lock", "refresh"])]
     schema: bool,
 }
 
@@ -48,7 +52,13 @@ impl Check {
         let mut exit = Exit::Completed;
         for path in &self.melodies {
             // A new lock is made from what is found without the old one.
-            let opened = if self.lock { opening::open_with(state, path, None) } else { opening::open(state, path) };
+            let listing = if self.refresh { Listing::Fresh } else { Listing::Kept };
+            let opened = match self.lock {
+                true => opening::open_with(state, path, None, listing),
+                false => {
+                    players::read_lock(path).and_then(|lock| opening::open_with(state, path, lock.as_ref(), listing))
+                }
+            };
             if opened.is_err() {
                 exit = Exit::Melody;
             }

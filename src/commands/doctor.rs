@@ -2,13 +2,14 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::players::Listing;
 use crate::state::{State, user_data};
 use clap::Args;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use symphony_ecs_core::ports::JournalError;
+use symphony_ecs_core::ports::{CatalogError, JournalError};
 use symphony_extensions::manifest::Manifest;
 use symphony_systems::journal;
 
@@ -17,8 +18,8 @@ const LITTLE_SPACE: u64 = 1 << 30;
 
 /// Say what is missing on this machine, and how to mend it
 ///
-/// Looks at the state folder, its journals and their owners, the programs that players need, and the players'
-/// manifests. Changes nothing.
+/// Looks at the state folder, its journals and their owners, the programs that players need, the players' manifests and
+/// the declared MCP servers. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -75,6 +76,7 @@ impl Doctor {
         findings.push(program("git", "operator:git and the release-notes example need it"));
         findings.push(program("python3", "Python players and operator:python need it"));
         findings.extend(players(state));
+        findings.extend(servers(state));
         let text = if self.json {
             let mut text = serde_json::to_string(&serde_json::json!({ "findings": findings })).unwrap_or_default();
             text.push('\n');
@@ -217,6 +219,32 @@ fn player(folder: &Path) -> Finding {
             Finding::bad(Exit::Player, what, detail, "install it, or correct `command` in its Symphony.toml")
         }
     }
+}
+
+/// The MCP servers that are declared for melodies of this folder. None is started.
+fn servers(state: &State) -> Vec<Finding> {
+    let (servers, broken) = crate::players::servers(state, Path::new("melody"), Listing::Kept).overview();
+    let help = |error: &CatalogError| error.help.clone().unwrap_or_default();
+    let bad = |error: CatalogError| Finding::warning("MCP servers", error.message.clone(), help(&error));
+    let findings = servers.into_iter().map(|server| {
+        let what = format!("MCP server {}", server.name);
+        let declared = match server.declared {
+            Ok(declared) => declared,
+            Err(error) => return Finding::warning(what, error.message.clone(), help(&error)),
+        };
+        let from = declared.file.display();
+        let folder = declared.folder.clone().unwrap_or_default();
+        if !found(&declared.command, &folder) && !declared.command.contains("${") {
+            let detail = format!("its program `{}` is not found", declared.command);
+            return Finding::warning(what, detail, format!("install it, or correct `command` in {from}"));
+        }
+        let seen = server.listing.map_or_else(
+            || "its tools were not listed yet".to_owned(),
+            |listing| format!("{} tools, protocol {}", listing.tools.len(), listing.protocol),
+        );
+        Finding::good(what, format!("{seen} ({from})"))
+    });
+    broken.into_iter().map(bad).chain(findings).collect()
 }
 
 /// Whether a program can be started: by its path from the player's folder, or by name on the PATH.

@@ -24,7 +24,7 @@ mod shell;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
-mod trial;
+pub(crate) mod trial;
 
 use crate::manifest::{Manifest, ManifestError};
 use crate::sdk::Player;

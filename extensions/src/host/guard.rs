@@ -20,12 +20,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(helper: PathBuf) -> Self {
+    pub(crate) fn new(helper: PathBuf) -> Self {
         Self { helper, process: Mutex::new(None) }
     }
 
     /// Puts a process group under guard.
-    pub(super) fn watch(&self, group: u32) {
+    pub(crate) fn watch(&self, group: u32) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         if process.is_none() {
             let mut command = Command::new(&self.helper);

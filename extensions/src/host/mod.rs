@@ -28,13 +28,15 @@ mod secrets;
 mod spawn;
 mod worker;
 
+pub(crate) use guard::Guard;
 pub use guard::guard;
 pub use launch::launch;
 pub use registry::{Listed, Locked, Registry};
 pub use secrets::{EnvSecrets, NoSecrets, Secrets};
+pub(crate) use spawn::launched;
 
+use crate::mcp::Declared;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use guard::Guard;
 use request::Job;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +58,8 @@ const EVENTS: usize = 4096;
 /// What a host needs.
 pub struct HostConfig {
     /// This program. Its hidden subcommand `__launch` must call [`launch`], `__guard` must call [`guard`], and
-    /// `__player ID` must serve the bundled player of that id.
+    /// `__player ID` must serve the bundled player of that id, and `__mcp` must call
+    /// [`crate::mcp::helper`].
     pub helper: PathBuf,
     /// Who plays what.
     pub registry: Arc<Registry>,
@@ -228,7 +231,10 @@ impl ExtensionPort for Host {
             return self.refuse(request, ErrorClass::Refused, message);
         }
         let player = operation.name.split('/').next().unwrap_or_default();
-        let key = PoolKey { player: player.to_owned(), digest: operation.digest, mem: request.mem, cpu: request.cpu };
+        // All tools of an MCP server share its process, though each has a digest of its own.
+        let server = player.starts_with("mcp:").then(|| self.registry.manifest(player, operation.digest)).flatten();
+        let digest = server.as_ref().map_or(operation.digest, |server| server.digest);
+        let key = PoolKey { player: player.to_owned(), digest, mem: request.mem, cpu: request.cpu };
         let mut job = match Job::new(request, &*self.secrets) {
             Ok(job) => Box::new(job),
             Err(refused) => {
@@ -236,6 +242,9 @@ impl ExtensionPort for Host {
                 return self.refuse(request, ErrorClass::Denied, message);
             }
         };
+        if let Some(server) = server {
+            job.secrets.extend(Declared::secrets(&server.runtime.env));
+        }
         let processes = self.pools.get(&key).map(Vec::as_slice).unwrap_or_default();
         for process in processes {
             match process.worker.offer(job, &mut self.scratch) {

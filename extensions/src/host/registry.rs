@@ -1,8 +1,9 @@
 //! The registry: which extension a reference means, looked for in the extension folders, then among the bundled ones.
 //!
-//! It starts nothing, so `check` can use it alone.
+//! It starts nothing but an MCP server whose tools are not known yet, so `check` can use it alone.
 
 use crate::manifest::{FILE, Manifest, ManifestError, kind_word, listing, nearest};
+use crate::mcp::Servers;
 use semver::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub struct Registry {
     bundled: BTreeMap<String, Arc<Manifest>>,
     builtin: BTreeMap<String, Arc<Operation>>,
     locked: BTreeMap<String, Locked>,
+    servers: Option<Servers>,
     known: Mutex<Known>,
 }
 
@@ -68,7 +70,14 @@ impl Registry {
         self
     }
 
-    /// Binds players (`operator:git`) to what a lock file says.
+    /// Adds the tools of MCP servers.
+    #[must_use]
+    pub fn with_servers(mut self, servers: Servers) -> Self {
+        self.servers = Some(servers);
+        self
+    }
+
+    /// Binds players (`operator:git`) and tools (`mcp:time/convert`) to what a lock file says.
     #[must_use]
     pub fn with_lock(mut self, locked: BTreeMap<String, Locked>) -> Self {
         self.locked = locked;
@@ -96,6 +105,10 @@ impl Registry {
 
     /// The manifest of a player (`operator:git`) that was found before and is still this one.
     pub fn manifest(&self, player: &str, digest: Digest) -> Option<Arc<Manifest>> {
+        if let Some(server) = player.strip_prefix("mcp:") {
+            // The bridge itself looks whether a tool is still the one that was found.
+            return self.servers.as_ref()?.manifest(server);
+        }
         if let Some(manifest) = self.bundled.get(player).filter(|manifest| manifest.digest == digest) {
             return Some(Arc::clone(manifest));
         }
@@ -267,7 +280,14 @@ impl Catalog for Registry {
                 message: format!("`melody:{}` is a melody, which the stage does not play", reference.name),
                 help: None,
             }),
-            PlayerKind::Addon | PlayerKind::Mcp => Err(CatalogError {
+            PlayerKind::Mcp => match &self.servers {
+                Some(servers) => servers.operation(reference, &self.locked),
+                None => Err(CatalogError {
+                    message: format!("no MCP server `{}` is declared", reference.name),
+                    help: Some("servers are declared in `.mcp.json`".to_owned()),
+                }),
+            },
+            PlayerKind::Addon => Err(CatalogError {
                 message: format!("players of kind `{}` cannot be played yet", kind_word(reference.kind)),
                 help: Some("use an operator, an instrument or a built-in player".to_owned()),
             }),

@@ -83,7 +83,7 @@ impl Job {
         let outputs = request.outputs.iter();
         let message = RequestRef {
             id: serial,
-            operation: name.rsplit_once('/').map_or(name.as_str(), |(_, operation)| operation),
+            operation: name.split_once('/').map_or(name.as_str(), |(_, operation)| operation),
             inputs: Pairs(&request.inputs),
             settings: Pairs(&self.settings),
             outputs: outputs.map(|port| OutputPort { name: port.name.clone(), ty: port.ty.to_string() }).collect(),

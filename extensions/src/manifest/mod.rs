@@ -79,6 +79,17 @@ pub struct Runtime {
     pub startup: Duration,
     /// `processes`: how many may be alive at once.
     pub processes: Option<u32>,
+    /// The command is an MCP server, which the program's own bridge starts and speaks to. Never in a manifest file.
+    pub server: Option<Bridged>,
+}
+
+/// An MCP server behind the bridge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridged {
+    /// The file that keeps what it was checked with.
+    pub listing: PathBuf,
+    /// The folder that it starts in, if not the host's.
+    pub folder: Option<PathBuf>,
 }
 
 /// A software development kit that needs something from the host.

@@ -95,6 +95,7 @@ fn runtime(top: &Fields<'_>, origin: Origin) -> Result<Runtime, ManifestError> {
         pass_env: Vec::new(),
         startup: STARTUP,
         processes: None,
+        server: None,
     };
     let example = "[\"python3\", \"player.py\"]";
     let Some(table) = top.table("runtime", "[runtime]".into())? else {

@@ -3,7 +3,7 @@
 use super::bindings::{At, Context, Role, Want};
 use super::findings::suggestion;
 use crate::melody::diagnostics::Diagnostic;
-use crate::melody::model::{Binding, Span};
+use crate::melody::model::{Binding, Setting, Span, Spanned};
 use crate::ports::{Operation, Port};
 use crate::types::PortType;
 
@@ -13,11 +13,27 @@ pub(super) struct Border<'t> {
     pub(super) ports: &'t [Port],
     /// Inputs of any other name are welcome.
     pub(super) open: bool,
+    /// The schema of the settings, some of which give an input (`x-port`).
+    pub(super) settings: Option<&'t serde_json::Value>,
+}
+
+impl Border<'_> {
+    /// The setting that gives an input, if there is one of that name in `with`.
+    fn setting_for<'w>(&self, port: &str, with: &'w [(Spanned<String>, Setting)]) -> Option<&'w Spanned<String>> {
+        let properties = self.settings?.get("properties")?;
+        let gives = |key: &str| properties.get(key).and_then(|schema| schema.get("x-port")?.as_str()) == Some(port);
+        with.iter().map(|(key, _)| key).find(|key| gives(&key.value))
+    }
 }
 
 impl<'t> From<&'t Operation> for Border<'t> {
     fn from(operation: &'t Operation) -> Self {
-        Self { name: &operation.name, ports: &operation.inputs, open: operation.open_inputs }
+        Self {
+            name: &operation.name,
+            ports: &operation.inputs,
+            open: operation.open_inputs,
+            settings: operation.settings.as_ref(),
+        }
     }
 }
 
@@ -27,6 +43,7 @@ pub(super) fn check(
     context: &mut Context<'_>,
     at: At<'_>,
     bindings: &[Binding],
+    with: &[(Spanned<String>, Setting)],
     borders: &[Border<'_>],
     place: &Span,
 ) -> Vec<PortType> {
@@ -56,8 +73,14 @@ pub(super) fn check(
         types.push(ty);
     }
     for border in borders {
+        for binding in bindings {
+            if let Some(setting) = border.setting_for(&binding.port.value, with) {
+                report_twice(context, binding, setting);
+            }
+        }
         for port in border.ports.iter().filter(|port| port.required && !port.ty.may_be_absent()) {
-            if !bindings.iter().any(|binding| binding.port.value == port.name) {
+            let bound = bindings.iter().any(|binding| binding.port.value == port.name);
+            if !bound && border.setting_for(&port.name, with).is_none() {
                 report_missing(context, at, border, port, place);
             }
         }
@@ -75,6 +98,13 @@ fn report_unknown(context: &mut Context<'_>, border: &Border<'_>, binding: &Bind
     );
     let finding = Diagnostic::error("unknown-input", format!("`{}` has no input `{name}`", border.name));
     context.findings.report(finding.at(binding.port.span.clone(), "no such input").help(help));
+}
+
+fn report_twice(context: &mut Context<'_>, binding: &Binding, setting: &Spanned<String>) {
+    let (port, name) = (&binding.port.value, &setting.value);
+    let finding = Diagnostic::error("given-twice", format!("the input `{port}` is given in `in` and in `with`"));
+    let finding = finding.at(binding.port.span.clone(), "given here").see(setting.span.clone(), "and here");
+    context.findings.report(finding.help(format!("keep `{port}` in `in`, or `{name}` in `with`")));
 }
 
 fn report_missing(context: &mut Context<'_>, at: At<'_>, border: &Border<'_>, port: &Port, place: &Span) {

@@ -239,14 +239,14 @@ fn check_node(context: &mut Context<'_>, place: usize, node: &Node, cast: &Cast)
         Some(_) => {
             let name = node.repeat.as_ref().map(|repeat| repeat.body.value.as_str());
             let name = name.or_else(|| node.uses.first().map(|uses| uses.value.name.as_str())).unwrap_or("");
-            vec![Border { name, ports: &cast.body_inputs, open: false }]
+            vec![Border { name, ports: &cast.body_inputs, open: false, settings: None }]
         }
         None if complete => cast.players.iter().map(|player| Border::from(&*player.operation)).collect(),
         // A player is missing, which is reported; the rest is still worth checking.
-        None => vec![Border { name: "", ports: &[], open: true }],
+        None => vec![Border { name: "", ports: &[], open: true, settings: None }],
     };
     let span = node.uses.first().map_or(&node.id.span, |uses| &uses.span);
-    let types = inputs::check(context, at, &node.inputs, &borders, span);
+    let types = inputs::check(context, at, &node.inputs, &node.with, &borders, span);
     side::check_needs(context, at, node);
     if let Some(condition) = &node.condition {
         context.expression(At { role: Role::Condition, ..at }, &condition.value, &condition.span);

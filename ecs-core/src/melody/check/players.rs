@@ -29,12 +29,9 @@ impl Player {
 /// Finds a player, or reports why it cannot play.
 pub(super) fn find(files: &mut Files<'_>, uses: &Spanned<PlayerRef>, findings: &mut Findings) -> Option<Rc<Player>> {
     let kind = uses.value.kind;
-    if matches!(kind, PlayerKind::Mcp | PlayerKind::Addon) {
+    if kind == PlayerKind::Addon {
         let message = format!("`{}` players are not played by this version", kind.word());
-        let help = match kind {
-            PlayerKind::Mcp => "wrap the tool in an operator: a `Symphony.toml` and a small script",
-            _ => "an addon is a piece of UI; let an operator or instrument play this node",
-        };
+        let help = "an addon is a piece of UI; let an operator or instrument play this node";
         let finding = Diagnostic::error("not-playable", message).at(uses.span.clone(), "cannot be called yet");
         findings.report(finding.help(help));
         return None;

@@ -14,7 +14,7 @@ use crate::melody::model::{Candidate, EdgeKind, Node, OnError, RefTarget, SideCa
 pub(super) fn check(context: &mut Context<'_>, at: At<'_>, call: &SideCall, player: &Player) {
     settings::check(player, &call.with, None, &call.uses.span, context.findings);
     let border = Border::from(&*player.operation);
-    inputs::check(context, at, &call.inputs, &[border], &call.uses.span);
+    inputs::check(context, at, &call.inputs, &call.with, &[border], &call.uses.span);
 }
 
 /// Checks that the failure policy of a node can be followed.

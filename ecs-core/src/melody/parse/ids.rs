@@ -53,8 +53,8 @@ pub(super) fn is_reserved(text: &str) -> bool {
     RESERVED.contains(&text)
 }
 
-/// The id that a name probably stands for.
-pub(super) fn slug(text: &str) -> String {
+/// The id that a name probably stands for: `fixLoop` is `fix_loop`.
+pub fn slug(text: &str) -> String {
     let mut slug = String::new();
     let mut after_small = false;
     for c in text.chars().take(LONGEST) {

@@ -31,6 +31,7 @@ use super::places::Places;
 pub(super) use flow::RETRY_BASE;
 pub(super) use head::FORMAT;
 pub(super) use ids::RESERVED;
+pub use ids::slug;
 use reader::Reader;
 use std::collections::BTreeSet;
 use std::sync::Arc;
