@@ -14,6 +14,7 @@ use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::{RunId, RunSlot};
 use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
@@ -31,8 +32,8 @@ const WAITING: usize = 64;
 
 /// How a run begins.
 pub enum Beginning {
-    /// It is born: a journal without frames.
-    Born(Writer),
+    /// It is born: a journal without frames is being made.
+    Born(JoinHandle<Result<Writer, JournalError>>),
     /// It was begun before.
     Resumed(Box<OpenedJournal>),
     /// It is only rehearsed: nothing is kept, and nobody reaches it from outside.
@@ -121,14 +122,16 @@ pub fn journal_failure(error: &JournalError) -> Failure {
 impl Seating<'_> {
     /// Plays the run until it is over or interrupted, shows it, and says how it ended.
     pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
-        let score = score_of(self.opened, self.birth)?;
         let (words_in, words) = bounded(WAITING);
+        interrupt::listen(words_in.clone())
+            .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
+        let score = score_of(self.opened, self.birth)?;
         let kept = !matches!(beginning, Beginning::Rehearsed);
-        let control = if kept { Some(self.listen(words_in.clone())?) } else { None };
-        interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
         let mut orchestra = self.orchestra()?;
         let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
+        // The socket lies in the run's folder, which is there once its journal is.
+        let control = if kept { Some(self.listen(words_in)?) } else { None };
         let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
         let exit = conclude(&mut orchestra, slot, &words, view, kept);
@@ -163,7 +166,11 @@ impl Seating<'_> {
 
 fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
     match beginning {
-        Beginning::Born(journal) => Ok(orchestra.play(options, Some(Box::new(journal)))),
+        Beginning::Born(journal) => {
+            let journal = journal.join().map_err(|_| Failure::state("the journal could not be made (a panic)"))?;
+            let journal = journal.map_err(|error| journal_failure(&error))?;
+            Ok(orchestra.play(options, Some(Box::new(journal))))
+        }
         Beginning::Rehearsed => Ok(orchestra.play(options, None)),
         Beginning::Resumed(opened) => {
             let OpenedJournal { mut journal, checkpoint, frames, commands, warnings, .. } = *opened;

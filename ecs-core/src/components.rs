@@ -31,6 +31,7 @@ pub enum Status {
 
 impl Status {
     /// Whether the node will not change any more.
+    #[inline]
     pub fn is_over(self) -> bool {
         self as u8 >= Self::Done as u8
     }
@@ -67,11 +68,13 @@ impl Remaining {
     }
 
     /// Whether nothing is waited for any more.
+    #[inline]
     pub fn is_due(self) -> bool {
         self.0 & !Self::BLOCKED == 0
     }
 
     /// Whether a producer gave nothing.
+    #[inline]
     pub fn is_blocked(self) -> bool {
         self.0 & Self::BLOCKED != 0
     }

@@ -43,6 +43,7 @@ pub struct Row(pub u32);
 
 impl Row {
     /// The row as an index into a column.
+    #[inline]
     pub fn ix(self) -> usize {
         self.0 as usize
     }

@@ -135,6 +135,7 @@ impl Value {
     }
 
     /// Whether there is a value at all.
+    #[inline]
     pub fn is_present(&self) -> bool {
         !matches!(self, Self::Absent)
     }
@@ -148,6 +149,7 @@ impl Value {
     }
 
     /// The integer, if it is one.
+    #[inline]
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(int) => Some(*int),

@@ -136,7 +136,12 @@ impl Play {
             return seating.play(Beginning::Rehearsed);
         }
         let folder = state.run(&run);
-        let journal = Journal::create(&folder, &birth.to_meta()?).map_err(|error| seating::journal_failure(&error))?;
+        let meta = birth.to_meta()?;
+        // It waits for the disk; meanwhile the melody is compiled.
+        let journal = std::thread::Builder::new()
+            .name("birth".to_owned())
+            .spawn(move || Journal::create(&folder, &meta))
+            .map_err(|error| Failure::state(format!("no thread: {error}")))?;
         seating.play(Beginning::Born(journal))
     }
 }

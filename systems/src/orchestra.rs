@@ -100,7 +100,11 @@ impl Orchestra {
         world.insert_resource(Conductor::new(parts.conductor));
         world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
         let nodes = world.query::<NodeQuery>();
-        Self { world, schedule: frame::schedule(), nodes }
+        let mut schedule = frame::schedule();
+        // Else the first frame of the first run does it. The schedule is ours and has no circle.
+        let built = schedule.initialize(&mut world);
+        debug_assert!(built.is_ok(), "{:?}", built.err());
+        Self { world, schedule, nodes }
     }
 
     /// Seats a new run; it begins with the next frame.

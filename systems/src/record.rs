@@ -23,7 +23,9 @@ pub struct FrameRecord {
 impl FrameRecord {
     /// Encodes the frame.
     pub fn encode(&self) -> Vec<u8> {
-        let mut blob = vec![VERSION];
+        // Most events are small; a blob that must grow is moved while it grows.
+        let mut blob = Vec::with_capacity(32 + self.events.len() * 48);
+        blob.push(VERSION);
         // Writing to memory cannot fail, and every part of an event can be written.
         let written = rmp_serde::encode::write(&mut blob, self);
         debug_assert!(written.is_ok(), "{written:?}");

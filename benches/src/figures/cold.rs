@@ -40,6 +40,8 @@ fn sample(_: &[&str]) -> Result<Sample, BenchError> {
     for _ in 0..PLAYS {
         let begun = Instant::now();
         let done = Command::new(&program)
+            .arg("--state")
+            .arg(folder.path().join("state"))
             .arg("play")
             .arg(&melody)
             .current_dir(folder.path())

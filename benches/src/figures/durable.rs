@@ -33,12 +33,12 @@ fn measure(bench: &mut Bench) -> Result<(), BenchError> {
         let what = format!("a node played and committed: {what} (wall {wall:.2} µs, {bytes:.1} B of journal a node)");
         bench.alone("durable", what, "µs", best.cpu_per_task() / 1e3, Goal::at_most(2.0));
     }
-    let peer = ["loop", "2000", "--checkpoint", "sqlite"];
-    let ours = ["values", "2000", "1"];
+    let peer = ["loop", "10000", "--checkpoint", "sqlite"];
+    let ours = ["values", "10000", "1"];
     let (ours, theirs) = bench.duel("durable", &ours, Rival::Peer(LANGGRAPH, &peer))?;
     bench.print(&Line {
         id: "durable",
-        what: "a step played and committed: a chain of 2 k functions, against a loop of 2 k steps with the SQLite \
+        what: "a step played and committed: a chain of 10 k functions, against a loop of 10 k steps with the SQLite \
                checkpointer"
             .to_owned(),
         unit: "µs",

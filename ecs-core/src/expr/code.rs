@@ -5,6 +5,7 @@ use crate::value::Value;
 use std::sync::Arc;
 
 /// One operation.
+#[cfg_attr(test, derive(Debug))]
 pub(super) enum Code {
     /// A literal.
     Const(Value),
@@ -90,6 +91,7 @@ impl Binary {
 }
 
 /// A comprehension: `accu = init; for item in range { if !go_on { break } accu = step } result`.
+#[cfg_attr(test, derive(Debug))]
 pub(super) struct Fold {
     /// The list, or the map whose keys are visited.
     pub(super) range: Code,

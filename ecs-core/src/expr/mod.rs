@@ -26,6 +26,7 @@ mod eval;
 mod functions;
 mod guard;
 mod parse;
+mod short;
 #[cfg(test)]
 mod tests;
 

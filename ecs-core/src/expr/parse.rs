@@ -3,7 +3,7 @@
 
 use super::code::{Binary, Code, Fold};
 use super::functions::Function;
-use super::{NameUse, guard};
+use super::{MAX_LENGTH, NameUse, guard, short};
 use crate::value::Value;
 use cel::common::ast::{EntryExpr, Expr as Cel, IdedExpr, LiteralValue, SourceInfo, operators};
 use cel::parser::Parser;
@@ -31,6 +31,14 @@ pub(super) struct Lowered {
 
 /// Reads and lowers an expression.
 pub(super) fn parse(text: &str) -> Result<Lowered, ExprError> {
+    match short::parse(text) {
+        Some(lowered) if text.len() <= MAX_LENGTH => Ok(lowered),
+        _ => parse_any(text),
+    }
+}
+
+/// As [`parse`], without the short way.
+pub(super) fn parse_any(text: &str) -> Result<Lowered, ExprError> {
     guard::check(text)?;
     if text.trim().is_empty() {
         let help = Some("write a condition such as `review.verdict == 'fix'`".to_owned());

@@ -15,7 +15,8 @@ pub enum Wiring {
 
 impl Score {
     /// A score from edges (producer, consumer, mode; no joins). `spec_of` may be empty: all rows have `specs[0]`.
-    /// Nodes are renumbered only where an edge runs backwards; rows are called `n0`, `n1`, … by their final place.
+    /// Nodes are renumbered unless they come in waves already, as rows of melodies do; rows are called `n0`, `n1`, … by
+    /// their final place.
     ///
     /// # Panics
     /// When `specs` is empty or a number is out of range: callers are programs, not people.
@@ -29,7 +30,7 @@ impl Score {
     ) -> Result<Self, Cycle> {
         assert!(!specs.is_empty(), "a score has at least one spec");
         assert!(spec_of.is_empty() || spec_of.len() == rows as usize, "one spec a row");
-        if edges.iter().all(|(producer, consumer, _)| producer < consumer) {
+        if in_waves(rows, edges) {
             return Ok(Self::from_sorted(name, Topology::from_sorted(rows, edges), specs, spec_of, wiring));
         }
         let order = topological_order(rows, edges)?;
@@ -37,13 +38,13 @@ impl Score {
         for (row, node) in order.iter().enumerate() {
             place[*node as usize] = row as u32;
         }
-        let edges: Vec<_> =
-            edges.iter().map(|(from, to, mode)| (place[*from as usize], place[*to as usize], *mode)).collect();
         let spec_of = match spec_of.is_empty() {
             true => spec_of,
             false => order.iter().map(|node| spec_of[*node as usize]).collect(),
         };
-        Ok(Self::from_sorted(name, Topology::from_sorted(rows, &edges), specs, spec_of, wiring))
+        drop(order);
+        let edges = edges.iter().map(|(from, to, mode)| (place[*from as usize], place[*to as usize], *mode));
+        Ok(Self::from_sorted(name, Topology::placed(rows, edges), specs, spec_of, wiring))
     }
 
     fn from_sorted(name: &str, topology: Topology, specs: Vec<NodeSpec>, spec_of: Vec<u32>, wiring: Wiring) -> Self {
@@ -72,6 +73,24 @@ impl Score {
         let name: Arc<str> = name.into();
         Self { name, topology, waits, marks, rank, spec_of, specs, slot_off, bind_off, binds, ..Self::default() }
     }
+}
+
+/// Whether rows stand in waves already: every producer in an earlier wave than its consumer, and no wave before an
+/// earlier one. Only edges in the order of their consumers are understood, as generators give them; for all others
+/// the answer is no, which costs a sort and nothing else.
+fn in_waves(rows: u32, edges: &[(u32, u32, EdgeMode)]) -> bool {
+    let mut wave = vec![0u32; rows as usize];
+    let mut last = 0;
+    for (producer, consumer, _) in edges {
+        if producer >= consumer || *consumer < last {
+            return false;
+        }
+        last = *consumer;
+        let at_least = wave[*producer as usize] + 1;
+        let wave = &mut wave[last as usize];
+        *wave = at_least.max(*wave);
+    }
+    wave.is_sorted()
 }
 
 /// The marks that follow from a spec alone.

@@ -87,11 +87,13 @@ impl Marks {
     pub const OPTIONAL: Self = Self(32);
 
     /// Whether any of `other`'s marks is set.
+    #[inline]
     pub fn any(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
     /// Both sets of marks.
+    #[inline]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -249,11 +251,13 @@ pub struct OutputSpec {
 
 impl Score {
     /// Number of rows.
+    #[inline]
     pub fn rows(&self) -> u32 {
         self.topology.rows()
     }
 
     /// The spec of a row.
+    #[inline]
     pub fn spec(&self, row: Row) -> &NodeSpec {
         let which = self.spec_of.get(row.ix()).map_or(0, |spec| *spec as usize);
         &self.specs[which]
@@ -276,6 +280,7 @@ impl Score {
     }
 
     /// The value slots of a row.
+    #[inline]
     pub fn slots(&self, row: Row) -> std::ops::Range<usize> {
         match self.slot_off.get(row.ix()..row.ix() + 2) {
             Some([from, to]) => *from as usize..*to as usize,
@@ -289,6 +294,7 @@ impl Score {
     }
 
     /// Where the inputs of a row come from.
+    #[inline]
     pub fn binds(&self, row: Row) -> &[Bind] {
         match self.bind_off.get(row.ix()..row.ix() + 2) {
             Some([from, to]) => &self.binds[*from as usize..*to as usize],

@@ -28,11 +28,13 @@ impl Edge {
     }
 
     /// The consumer.
+    #[inline]
     pub fn row(self) -> u32 {
         self.0 & (Self::MAX_ROWS - 1)
     }
 
     /// How it waits.
+    #[inline]
     pub fn mode(self) -> EdgeMode {
         match self.0 >> 30 {
             0 => EdgeMode::Hard,
@@ -42,6 +44,7 @@ impl Edge {
     }
 
     /// The consumer, if the edge is hard: the test of the hot path.
+    #[inline]
     pub fn hard(self) -> Option<u32> {
         (self.0 < Self::MAX_ROWS).then_some(self.0)
     }
@@ -74,14 +77,19 @@ impl Topology {
     /// When an edge does not point from a lower to a higher row below `rows`: callers number rows first
     /// (see [`topological_order`]).
     pub fn from_sorted(rows: u32, edges: &[(u32, u32, EdgeMode)]) -> Self {
+        Self::placed(rows, edges.iter().copied())
+    }
+
+    /// As [`from_sorted`](Self::from_sorted), from edges that are made as they are read (twice).
+    pub(super) fn placed(rows: u32, edges: impl ExactSizeIterator<Item = (u32, u32, EdgeMode)> + Clone) -> Self {
         assert!(rows <= Edge::MAX_ROWS, "a score has at most 2^30 rows");
         let count = rows as usize;
         let mut succ_off = vec![0u32; count + 1];
         let mut pred_off = vec![0u32; count + 1];
-        for (producer, consumer, _) in edges {
-            assert!(producer < consumer && *consumer < rows, "edges run from lower to higher rows");
-            succ_off[*producer as usize + 1] += 1;
-            pred_off[*consumer as usize + 1] += 1;
+        for (producer, consumer, _) in edges.clone() {
+            assert!(producer < consumer && consumer < rows, "edges run from lower to higher rows");
+            succ_off[producer as usize + 1] += 1;
+            pred_off[consumer as usize + 1] += 1;
         }
         for row in 0..count {
             succ_off[row + 1] += succ_off[row];
@@ -91,11 +99,11 @@ impl Topology {
         let mut succ = vec![Edge(0); edges.len()];
         let mut pred = vec![0u32; edges.len()];
         for (producer, consumer, mode) in edges {
-            let place = &mut succ_off[*producer as usize];
-            succ[*place as usize] = Edge::new(*consumer, *mode);
+            let place = &mut succ_off[producer as usize];
+            succ[*place as usize] = Edge::new(consumer, mode);
             *place += 1;
-            let place = &mut pred_off[*consumer as usize];
-            pred[*place as usize] = *producer;
+            let place = &mut pred_off[consumer as usize];
+            pred[*place as usize] = producer;
             *place += 1;
         }
         for off in [&mut succ_off, &mut pred_off] {
@@ -106,6 +114,7 @@ impl Topology {
     }
 
     /// Number of rows.
+    #[inline]
     pub fn rows(&self) -> u32 {
         self.succ_off.len().saturating_sub(1) as u32
     }
@@ -116,12 +125,14 @@ impl Topology {
     }
 
     /// Consumers of a row.
+    #[inline]
     pub fn succ(&self, row: u32) -> &[Edge] {
         let row = row as usize;
         &self.succ[self.succ_off[row] as usize..self.succ_off[row + 1] as usize]
     }
 
     /// Producers of a row.
+    #[inline]
     pub fn pred(&self, row: u32) -> &[u32] {
         let row = row as usize;
         &self.pred[self.pred_off[row] as usize..self.pred_off[row + 1] as usize]

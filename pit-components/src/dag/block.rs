@@ -54,11 +54,13 @@ pub struct Block {
 
 impl Block {
     /// Number of rows.
+    #[inline]
     pub fn rows(&self) -> u32 {
         self.score.rows()
     }
 
     /// The row of the world.
+    #[inline]
     pub fn at(&self, row: Row) -> usize {
         (self.base + row.0) as usize
     }
@@ -199,6 +201,7 @@ impl Block {
 }
 
 /// Takes one wait from a consumer of a block whose columns begin with `remaining`.
+#[inline]
 fn count(remaining: &mut [Remaining], due: &mut Vec<u32>, consumer: u32, gave: bool) {
     let remaining = &mut remaining[consumer as usize];
     if !gave {

@@ -59,7 +59,8 @@ impl Chain {
 pub(super) fn write_new(file: &Path, meta: &Meta) -> rusqlite::Result<()> {
     let mut db = Connection::open(file)?;
     db.pragma_update(None, "synchronous", "OFF")?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
+    // Nobody sees the file before it is whole, so there is nothing to roll back to.
+    db.pragma_update(None, "journal_mode", "MEMORY")?;
     let tx = db.transaction()?;
     tx.pragma_update(None, "application_id", APPLICATION)?;
     tx.pragma_update(None, "user_version", FORMAT)?;
@@ -73,6 +74,7 @@ pub(super) fn write_new(file: &Path, meta: &Meta) -> rusqlite::Result<()> {
     set_head(&tx, Chain::Commands, Head { next: 1, seal: Seal::of_no_commands() })?;
     set_head(&tx, Chain::Taken, Head { next: 0, seal: Seal::of_taken(0) })?;
     tx.commit()?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
     db.close().map_err(|(_, error)| error)
 }
 

@@ -44,11 +44,14 @@ impl<'a> Scope<'a> {
     /// Gathers the inputs of a row, in the order of its spec's input names.
     pub fn inputs(&self, row: Row, into: &mut Vec<Value>) -> Result<(), AbsentInput> {
         into.clear();
-        let score = &self.block.score;
-        for (place, bind) in score.binds(row).iter().enumerate() {
+        let score = &*self.block.score;
+        let (values, inputs) = (self.block.values.as_slice(), self.block.inputs.as_slice());
+        let binds = score.binds(row);
+        into.reserve(binds.len());
+        for (place, bind) in binds.iter().enumerate() {
             let value = match bind {
-                Bind::Slot(slot) => &self.block.values[*slot as usize],
-                Bind::Input(input) => &self.block.inputs[*input as usize],
+                Bind::Slot(slot) => &values[*slot as usize],
+                Bind::Input(input) => &inputs[*input as usize],
                 Bind::Gather(gather) => {
                     into.push(
                         self.gather(&score.gathers[*gather as usize])

@@ -263,8 +263,9 @@ fn call_function(block: &Block, row: Row, tries: u32, inputs: &mut Vec<Value>, r
     if inputs.iter().any(is_spilled) {
         return Played::Spilled;
     }
-    results.clear();
-    results.resize(block.score.slots(row).len(), Value::Absent);
+    // What was taken from the last row is absent already.
+    results.iter_mut().for_each(|result| *result = Value::Absent);
+    results.resize_with(block.score.slots(row).len(), Value::default);
     let varied;
     let settings: &[(std::sync::Arc<str>, SettingValue)] = match spec.with.is_empty() {
         true => &[],
