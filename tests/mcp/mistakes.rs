@@ -58,9 +58,7 @@ fn a_server_that_does_not_start_says_why() {
     house.write(".mcp.json", r#"{ "mcpServers": { "own": { "command": "sh", "args": ["${NO_SUCH_VARIABLE}"] } } }"#);
     told(&house, node, &["needs the environment variable NO_SUCH_VARIABLE"]);
     declare(&house, "mute", &json!({}));
-    let said = crate::house::Said::of(
-        house.symphony(&["check", "m.melody.toml"]).env("MCP_TIMEOUT", "1500").output().unwrap(),
-    );
+    let said = Said::of(house.symphony(&["check", "m.melody.toml"]).env("MCP_TIMEOUT", "1500").output().unwrap());
     assert!(said.stderr.contains("did not list its tools within 1.5s"), "{}", said.stderr);
     house.write(".mcp.json", "{\n  \"mcpServers\": {\n");
     told(&house, node, &[".mcp.json:3:0: not JSON"]);
