@@ -130,6 +130,7 @@ fn node(node: &Node) -> Json {
         object.put("approve", inner.0);
     }
     object.put_full("limits", limits(&node.limits));
+    object.put_some("reuse", node.reuse);
     Json::Object(object.0)
 }
 

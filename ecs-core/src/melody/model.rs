@@ -147,6 +147,8 @@ pub struct Node {
     pub approve: Option<Approve>,
     /// `limits`.
     pub limits: Limits,
+    /// `reuse`: whether an earlier result may stand in for a call; if it is not said, the player decides.
+    pub reuse: Option<bool>,
 }
 
 /// An output port of a node.

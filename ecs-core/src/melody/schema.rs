@@ -212,7 +212,8 @@ fn node() -> Value {
                 "reconstruct": { "$ref": "#/$defs/side_call" },
                 "undo": { "$ref": "#/$defs/side_call" },
                 "approve": { "$ref": "#/$defs/approve" },
-                "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } }
+                "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } },
+                "reuse": { "type": "boolean", "description": "Whether an earlier result may stand in for a call." }
             }
         },
         "settings": {

@@ -178,6 +178,7 @@ fn operation(table: &Fields<'_>) -> Result<OperationDecl, ManifestError> {
         "open_outputs",
         "settings",
         "idempotent",
+        "reuse",
         "timeout",
         "cost_usd",
         "tokens",
@@ -205,11 +206,23 @@ fn operation(table: &Fields<'_>) -> Result<OperationDecl, ManifestError> {
         open_outputs: table.flag("open_outputs")?,
         settings,
         idempotent: table.flag("idempotent")?,
+        reuse: reuse(table)?,
         timeout: table.duration("timeout")?,
         worst_cost_micros: cost,
         worst_tokens: table.count("tokens", 0)?,
         max_parallel: table.small_count("max_parallel")?,
     })
+}
+
+/// Whether results may be reused: `true`, `false`, or `"place"` for players that look at the numbers of their path.
+fn reuse(table: &Fields<'_>) -> Result<Reuse, ManifestError> {
+    let Some(item) = table.table.get("reuse") else { return Ok(Reuse::default()) };
+    match (item.as_bool(), item.as_str()) {
+        (Some(true), _) => Ok(Reuse::Inputs),
+        (Some(false), _) => Ok(Reuse::Never),
+        (None, Some("place")) => Ok(Reuse::Place),
+        _ => Err(table.wrong("reuse", "true, false or \"place\"")),
+    }
 }
 
 fn ports(table: &Fields<'_>, key: &str) -> Result<Vec<Port>, ManifestError> {

@@ -84,6 +84,7 @@ impl<'t> Reader<'t> {
                 "undo" => node.undo = self.side_call("`undo`", value, &scope),
                 "approve" => node.approve = self.approve(value),
                 "limits" => node.limits = self.limits(value, LimitsOf::Node),
+                "reuse" => node.reuse = self.truth("`reuse`", &value),
                 _ => meant_player |= matches!(self.unknown_key(&key, &keys::NODE), Some("uses" | "loop")),
             }
         }
@@ -151,5 +152,6 @@ fn empty_node(id: Spanned<String>) -> Node {
         undo: None,
         approve: None,
         limits: Limits::default(),
+        reuse: None,
     }
 }
