@@ -15,10 +15,12 @@ mod past;
 mod players;
 mod playing;
 mod rehearsal;
+mod rerun;
 mod seating;
 mod state;
 mod view;
 mod watch;
+mod why;
 
 use clap::Parser as _;
 use std::process::ExitCode;

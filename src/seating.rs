@@ -12,7 +12,7 @@ use crate::rehearsal;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::{RunId, RunSlot};
@@ -24,7 +24,8 @@ use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
 use symphony_systems::restore::{Restored, restore};
-use symphony_systems::{Orchestra, RunOptions};
+use symphony_systems::results::{self, Purpose, Results};
+use symphony_systems::{Orchestra, Reusing, RunOptions};
 
 /// Words that may wait for the loop.
 const WAITING: usize = 64;
@@ -93,6 +94,9 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         record: true,
         notices: true,
         score,
+        reusing: None,
+        asked: Vec::new(),
+        sketches: false,
     }
 }
 
@@ -121,12 +125,16 @@ impl Seating<'_> {
     /// Plays the run until it is over or interrupted, shows it, and says how it ended.
     pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
         let score = score_of(self.opened)?;
+        let mut options = options(self.run, self.birth, self.opened, Arc::clone(&score));
+        options.asked = self.birth.wanted.asked(&score)?;
+        if !matches!(beginning, Beginning::Rehearsed) {
+            options.reusing = Some(Arc::new(self.reusing(&score)?));
+        }
         let (words_in, words) = bounded(WAITING);
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let control = if kept { Some(self.listen(words_in.clone())?) } else { None };
         interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
         let mut orchestra = self.orchestra()?;
-        let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
         let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
@@ -135,6 +143,17 @@ impl Seating<'_> {
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
         exit
+    }
+
+    /// The results of earlier runs that this one may take over.
+    fn reusing(&self, score: &Arc<Score>) -> Result<Reusing, Failure> {
+        let wanted = &self.birth.wanted;
+        let parts = if wanted.fresh { BTreeSet::new() } else { results::parts_of(score) };
+        let (known, warning) = Results::open(self.state.root(), &parts, &*self.artifacts, Purpose::Play);
+        if let Some(warning) = warning {
+            eprintln!("warning: {warning}");
+        }
+        Ok(Reusing { results: Arc::new(known), rules: wanted.rules(score)?, seed: wanted.seed })
     }
 
     fn listen(&self, words: Sender<Word>) -> Result<Control, Failure> {

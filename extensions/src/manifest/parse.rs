@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use symphony_ecs_core::melody::model::PlayerKind;
-use symphony_ecs_core::ports::Port;
+use symphony_ecs_core::ports::{Port, Reuse};
 use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Digest;
 

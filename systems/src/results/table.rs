@@ -2,6 +2,8 @@
 
 use super::{Kept, Purpose};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use symphony_ecs_core::ids::RunId;
@@ -62,6 +64,11 @@ impl Table {
             Purpose::Play => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             Purpose::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
         };
+        if purpose == Purpose::Play && !path.exists() {
+            // Outputs of runs are nobody else's business. SQLite takes an empty file for a new table.
+            let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+            made.map_err(|error| Trouble::Io(error.to_string()))?;
+        }
         let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "trusted_schema", "OFF")?;
@@ -168,6 +175,8 @@ enum Trouble {
     Newer(i64),
     #[error("it is damaged")]
     Damaged,
+    #[error("{0}")]
+    Io(String),
     #[error("{0}")]
     Sql(rusqlite::Error),
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::ports::ArtifactError;
 use symphony_ecs_core::value::{ArtifactRef, Value};
@@ -56,6 +57,8 @@ fn what_is_kept_is_found_by_the_next_run_and_the_newest_counts() {
     results.keep(&call("a", "a1"), finished("r2", vec![Value::Int(2)]));
     assert_eq!(results.find(&call("a", "a1")), None, "a run does not take over what it played itself");
     drop(results);
+    let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "outputs are nobody else's business");
     let (results, warning) = open(folder.path(), &["a"]);
     assert_eq!((warning, results.len()), (None, 2));
     assert_eq!(results.find(&call("a", "a1")), Some(finished("r2", vec![Value::Int(2)])));

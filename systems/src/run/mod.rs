@@ -280,6 +280,11 @@ impl Run {
         self.blocks.iter().filter_map(Option::as_deref)
     }
 
+    /// Calls that left and have not come back.
+    pub fn calls_in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         self.status != RunStatus::Playing
