@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::melody::model::{Candidate, RefTarget, Reference, Setting, Source};
 use symphony_ecs_core::ports::{Operation, Reuse};
-use symphony_ecs_core::score::Score;
+use symphony_ecs_core::score::{Action, NodeSpec, Score};
 use symphony_systems::run::{Fate, Sketch};
 
 /// Steps of a chain: a reason that is further away is told by its own `why`.
@@ -39,9 +39,8 @@ impl Comparison<'_> {
     fn step(&self, node: &str) -> (Step, Option<String>) {
         let step = |verdict: Verdict, reasons: Vec<Reason>| Step { node: node.to_owned(), verdict, reasons };
         let Some(sketch) = self.now.get(node) else { return self.not_reached(node) };
-        if let Some(why) = self.always(node, sketch) {
-            let reason = Reason { what: "always", words: format!("it always plays: {why}"), ..Reason::default() };
-            return (step(Verdict::Plays, vec![reason]), None);
+        if let Some(why) = self.always(node, sketch.score.spec(sketch.row)) {
+            return (step(Verdict::Plays, vec![always(&why)]), None);
         }
         match &sketch.fate {
             Fate::Skipped(why) => {
@@ -78,15 +77,24 @@ impl Comparison<'_> {
     /// A node that never came to begin: something before it plays first.
     fn not_reached(&self, node: &str) -> (Step, Option<String>) {
         let on = self.blocker(node);
-        let verdict = on.clone().map_or(Verdict::Plays, |on| Verdict::Depends { on });
-        let reasons = match self.before.map(|made| made.sketches.get(node)) {
-            Some(Some(_)) => Vec::new(),
-            Some(None) => vec![never("it did not play in that run")],
-            None => vec![never("the melody has no run to compare with")],
+        let spec = self.place(node).map(|(_, score, row)| score.spec(row));
+        let reasons = match (self.before, self.before.and_then(|made| made.sketches.get(node))) {
+            (Some(made), Some(then)) => match (spec, &then.fate) {
+                (_, Fate::Begun | Fate::Asks | Fate::Failed) => vec![unfinished()],
+                (Some(spec), _) => match self.always(node, spec) {
+                    Some(why) => vec![always(&why)],
+                    None => own_differences(made, spec, then.score.spec(then.row)),
+                },
+                (None, _) => Vec::new(),
+            },
+            (Some(_), None) => vec![never("it did not play in that run")],
+            (None, _) => vec![never("the melody has no run to compare with")],
         };
-        let verdict = match reasons.is_empty() {
-            true => verdict,
-            false => Verdict::Plays,
+        let verdict = match &on {
+            // Whatever comes of the nodes before it, it is not what it was.
+            _ if !reasons.is_empty() => Verdict::Plays,
+            Some(on) => Verdict::Depends { on: on.clone() },
+            None => Verdict::Plays,
         };
         (Step { node: node.to_owned(), verdict, reasons }, on)
     }
@@ -133,7 +141,9 @@ impl Comparison<'_> {
         for at in rows {
             let id = self.score.id(Row(at));
             let all = self.now.iter().filter(|(path, _)| inside(path, &id));
-            if let Some((path, _)) = all.into_iter().find(|(path, sketch)| self.always(path, sketch).is_some()) {
+            if let Some((path, _)) =
+                all.into_iter().find(|(path, sketch)| self.always(path, sketch.score.spec(sketch.row)).is_some())
+            {
                 return Some(path.clone());
             }
         }
@@ -143,14 +153,14 @@ impl Comparison<'_> {
         let mut beside = (0..score.rows()).filter(|at| *at != row.0 && before[*at as usize]);
         beside.find_map(|at| {
             let path = format!("{prefix}{}", score.id(Row(at)));
-            self.now.get(&path).is_some_and(|sketch| self.always(&path, sketch).is_some()).then_some(path)
+            let always = |sketch: &Sketch| self.always(&path, sketch.score.spec(sketch.row)).is_some();
+            self.now.get(&path).is_some_and(always).then_some(path)
         })
     }
 
     /// Why a node always plays, if it does; for a body, why something within it does.
-    fn always(&self, node: &str, sketch: &Sketch) -> Option<String> {
-        let own = sketch.score.spec(sketch.row);
-        let operation = sketch.operation()?;
+    fn always(&self, node: &str, own: &NodeSpec) -> Option<String> {
+        let operation = operation_of(own)?;
         let around = node.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| &node[..at]);
         for above in around {
             let says = self.now.get(above).is_some_and(|sketch| sketch.score.spec(sketch.row).reuse == Some(false));
@@ -174,7 +184,7 @@ impl Comparison<'_> {
         let inside = |path: &str| path.strip_prefix(node).is_some_and(|rest| rest.starts_with(['.', '[']));
         let plays = |path: &str, sketch: &Sketch| {
             let begun = !matches!(sketch.fate, Fate::Reused(_) | Fate::Skipped(_));
-            sketch.operation().is_some() && (begun || self.always(path, sketch).is_some())
+            sketch.operation().is_some() && (begun || self.always(path, sketch.score.spec(sketch.row)).is_some())
         };
         self.now.iter().find(|(path, sketch)| inside(path) && plays(path, sketch)).map(|(path, _)| path.clone())
     }
@@ -183,11 +193,7 @@ impl Comparison<'_> {
     fn differences(&self, node: &str, now: &Sketch) -> (Vec<Reason>, Option<String>) {
         let Some(made) = self.before else { return (vec![never("the melody has no run to compare with")], None) };
         let Some(then) = made.sketches.get(node) else { return (vec![never("it did not play in that run")], None) };
-        let mut reasons = Vec::new();
-        if let (Some(is), Some(was)) = (now.operation(), then.operation()) {
-            reasons.extend(player(made, is, was));
-        }
-        reasons.extend(parameters(now, then));
+        let mut reasons = own_differences(made, now.score.spec(now.row), then.score.spec(then.row));
         let (changed, because) = self.inputs(node, now, then);
         reasons.extend(changed);
         if reasons.is_empty() {
@@ -200,11 +206,7 @@ impl Comparison<'_> {
                             .to_owned(),
                     ..Reason::default()
                 },
-                Fate::Begun | Fate::Asks | Fate::Failed | Fate::Skipped(_) => Reason {
-                    what: "unfinished",
-                    words: "it did not finish in that run".to_owned(),
-                    ..Reason::default()
-                },
+                Fate::Begun | Fate::Asks | Fate::Failed | Fate::Skipped(_) => unfinished(),
             });
         }
         (reasons, because)
@@ -277,6 +279,31 @@ impl Comparison<'_> {
     }
 }
 
+/// The operation whose result counts; none for bodies.
+fn operation_of(spec: &NodeSpec) -> Option<&Operation> {
+    match &spec.action {
+        Action::Call(players) => players.first().map(|player| &**player),
+        Action::Function(operation, _) => Some(operation),
+        Action::Pause(_) | Action::Nested(_) | Action::Loop(_) | Action::Map(_) => None,
+    }
+}
+
+/// What changed of a node by itself: its player and its parameters.
+fn own_differences(made: &Made, is: &NodeSpec, was: &NodeSpec) -> Vec<Reason> {
+    let players = operation_of(is).zip(operation_of(was));
+    let mut reasons: Vec<Reason> = players.and_then(|(is, was)| player(made, is, was)).into_iter().collect();
+    reasons.extend(parameters(is, was));
+    reasons
+}
+
+fn always(why: &str) -> Reason {
+    Reason { what: "always", words: format!("it always plays: {why}"), ..Reason::default() }
+}
+
+fn unfinished() -> Reason {
+    Reason { what: "unfinished", words: "it did not finish in that run".to_owned(), ..Reason::default() }
+}
+
 fn never(words: &str) -> Reason {
     Reason { what: "never_played", words: words.to_owned(), ..Reason::default() }
 }
@@ -304,8 +331,7 @@ fn player(made: &Made, is: &Operation, was: &Operation) -> Option<Reason> {
 }
 
 /// What changed of the settings, of what `retry` varies and of the declared outputs.
-fn parameters(now: &Sketch, then: &Sketch) -> Vec<Reason> {
-    let (is, was) = (now.score.spec(now.row), then.score.spec(then.row));
+fn parameters(is: &NodeSpec, was: &NodeSpec) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let brief = |setting: Option<&Setting>| match setting {
         None => "nothing".to_owned(),
@@ -340,7 +366,7 @@ fn parameters(now: &Sketch, then: &Sketch) -> Vec<Reason> {
             });
         }
     }
-    let vary = |spec: &symphony_ecs_core::score::NodeSpec| {
+    let vary = |spec: &NodeSpec| {
         let vary = spec.retry.as_deref().map(|retry| retry.vary.as_slice()).unwrap_or_default();
         vary.iter().map(|(name, values)| (name.value.clone(), values.clone())).collect::<Vec<_>>()
     };
@@ -348,7 +374,7 @@ fn parameters(now: &Sketch, then: &Sketch) -> Vec<Reason> {
         let words = "parameter `retry.vary` changed".to_owned();
         reasons.push(Reason { what: "parameter", name: Some("retry.vary".to_owned()), words, ..Reason::default() });
     }
-    let ports = |spec: &symphony_ecs_core::score::NodeSpec| {
+    let ports = |spec: &NodeSpec| {
         spec.outputs.iter().map(|port| format!("{}: {}", port.name, port.ty)).collect::<Vec<_>>().join(", ")
     };
     if ports(is) != ports(was) {

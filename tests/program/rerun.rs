@@ -169,6 +169,10 @@ fn why_names_what_changed_and_follows_it_to_its_root() {
         place("parameter `with.template`: About {{ who }} → On {{ who }}"),
     ];
     assert!(places.is_sorted(), "{words}");
+    // What is before it plays, and it is itself not what it was.
+    house.write("steps.melody.toml", STEPS.replace("About", "On").replace("echo page >>", "echo  page >>"));
+    let answer = why(&house, &["page"]);
+    assert_eq!((&answer["plays"], &answer["chain"][0]["reasons"][0]["name"]), (&true.into(), &"command".into()));
     house.write("steps.melody.toml", STEPS);
     let answer = why(&house, &["facts", "--input", "who=Bo"]);
     assert_eq!(answer["chain"][0]["reasons"][0]["is"], "Bo");

@@ -64,19 +64,28 @@ impl Results {
             Err(why) => (None, Some(format!("{}: {why}; nothing is reused", path.display()))),
         };
         let mut known = HashMap::new();
-        if let Some(table) = &table {
-            for part in parts {
-                let loaded = table.load(part, |identity, finished| {
+        let mut load = |table: &Table| {
+            parts.iter().try_for_each(|part| {
+                table.load(part, |identity, finished| {
                     if finished.outputs.iter().all(|value| is_there(value, artifacts)) {
                         known.insert(identity, finished);
                     }
-                });
-                if let Err(error) = loaded {
-                    warning = Some(format!("{}: {error}; not everything is reused that could be", path.display()));
-                    break;
-                }
+                })
+            })
+        };
+        let table = match table.map(|table| (load(&table), table)) {
+            Some((Err(error), table)) if table::is_damage(&error) && purpose == Purpose::Play => {
+                // What was read before the damage is sealed and true; the file is begun anew.
+                drop(table);
+                table::remove(&path).ok().and_then(|()| Table::open(&path, purpose).ok().flatten())
             }
-        }
+            Some((Err(error), table)) => {
+                warning = Some(format!("{}: {error}; not everything is reused that could be", path.display()));
+                Some(table)
+            }
+            Some((Ok(()), table)) => Some(table),
+            None => None,
+        };
         let writer = match (purpose, table) {
             (Purpose::Play, Some(table)) => {
                 let (sender, receiver) = unbounded();

@@ -73,6 +73,8 @@ impl Table {
         db.busy_timeout(PATIENCE)?;
         db.pragma_update(None, "trusted_schema", "OFF")?;
         db.pragma_update(None, "cell_size_check", "ON")?;
+        // Nobody waits for the disk: what a power cut takes or tears is played again, and seals tell it.
+        db.pragma_update(None, "synchronous", "OFF")?;
         let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?) {
             (APPLICATION, FORMAT) => {}
@@ -85,10 +87,6 @@ impl Table {
                 db.pragma_update(None, "user_version", FORMAT)?;
             }
             _ => return Err(Trouble::Damaged),
-        }
-        if purpose == Purpose::Play {
-            // The last few results may be lost with the power; they are played again then.
-            db.pragma_update(None, "synchronous", "NORMAL")?;
         }
         Ok(Self { db })
     }
@@ -155,8 +153,13 @@ fn seal_of(identity: &[u8], part: &[u8], run: &str, outputs: &[u8]) -> [u8; 16] 
     std::array::from_fn(|place| digest[place])
 }
 
+/// Whether an error says that the file is not what was written.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
 /// Takes a damaged table away, with what SQLite keeps beside it.
-fn remove(path: &Path) -> std::io::Result<()> {
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -183,9 +186,6 @@ enum Trouble {
 
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged,
-            _ => Self::Sql(error),
-        }
+        if is_damage(&error) { Self::Damaged } else { Self::Sql(error) }
     }
 }
