@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::files::Reading;
+use crate::rerun::Wanted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,6 +47,12 @@ pub struct Birth {
     pub seed: u64,
     /// Operations that play it, and what they were.
     pub players: BTreeMap<String, Digest>,
+    /// Their versions.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// Which nodes are played, and which take over what is known.
+    #[serde(default)]
+    pub wanted: Wanted,
 }
 
 impl Birth {
@@ -101,6 +108,8 @@ mod tests {
             clock: ClockKind::Real,
             seed: 7,
             players: BTreeMap::from([("operator:git/log".to_owned(), Digest::of(b"git"))]),
+            versions: BTreeMap::from([("operator:git/log".to_owned(), "1.0.0".to_owned())]),
+            wanted: Wanted { from: vec!["log".to_owned()], ..Wanted::default() },
         };
         let meta = birth.to_meta().unwrap();
         assert_eq!(Birth::from_meta(&meta, Path::new("x")).unwrap(), birth);

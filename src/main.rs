@@ -16,10 +16,12 @@ mod players;
 mod playing;
 mod preferences;
 mod rehearsal;
+mod rerun;
 mod seating;
 mod state;
 mod view;
 mod watch;
+mod why;
 
 use clap::Parser as _;
 use std::process::ExitCode;

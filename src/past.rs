@@ -7,14 +7,16 @@ use crate::playing;
 use crate::seating;
 use crate::state::State;
 use crate::view::Closing;
+use std::collections::BTreeMap;
 use symphony_ecs_core::events::{Event, RunStatus};
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::ports::JournalError;
-use symphony_systems::Orchestra;
 use symphony_systems::journal::{self, Opened as OpenedJournal, Reader};
 use symphony_systems::orchestra::NodeView;
 use symphony_systems::record::FrameRecord;
 use symphony_systems::restore::{Restored, restore};
+use symphony_systems::run::Sketch;
+use symphony_systems::{Orchestra, RunOptions};
 
 /// A run as its journal tells it.
 pub struct Past {
@@ -36,8 +38,8 @@ pub fn read(state: &State, run: &RunId) -> Result<Past, Failure> {
     let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
     let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
     let opened = opening::or_say(opening::reopen(state, &birth.path, &birth.readings))?;
-    let (orchestra, slot) = fold(run, &birth, &opened, None, &record.frames)?;
-    let mut orchestra = orchestra;
+    let options = seating::options(run, &birth, &opened, seating::score_of(&opened, &birth.settings)?);
+    let (mut orchestra, slot) = fold(&options, None, &record.frames)?;
     let nodes = orchestra.nodes(slot);
     let Some(past) = orchestra.run(slot) else {
         return Err(Failure::state(format!("{}: the run could not be read", folder.display())));
@@ -54,21 +56,45 @@ pub fn over(run: &RunId, birth: &Birth, opened: &Opened, journal: &OpenedJournal
     if !ended {
         return Ok(None);
     }
-    let (orchestra, slot) = fold(run, birth, opened, journal.checkpoint.clone(), &journal.frames)?;
+    let options = seating::options(run, birth, opened, seating::score_of(opened, &birth.settings)?);
+    let (orchestra, slot) = fold(&options, journal.checkpoint.clone(), &journal.frames)?;
     Ok(orchestra.run(slot).filter(|run| run.status != RunStatus::Playing).map(|run| playing::closing(run, false)))
 }
 
+/// What a run was made of: what it began with, and each of its calls.
+pub struct Made {
+    /// The run.
+    pub run: RunId,
+    /// What it began with.
+    pub birth: Birth,
+    /// Its calls by path; empty when its melody cannot be read with today's players.
+    pub sketches: BTreeMap<String, Sketch>,
+}
+
+/// Reads what a run was made of.
+pub fn made(state: &State, run: &RunId) -> Result<Made, Failure> {
+    let folder = state.run(run);
+    let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
+    let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
+    let mut sketches = BTreeMap::new();
+    // A player that is gone since says nothing about the others, but the run cannot be folded without it.
+    if let Ok(opened) = opening::reopen(state, &birth.path, &birth.readings) {
+        let mut options = seating::options(run, &birth, &opened, seating::score_of(&opened, &birth.settings)?);
+        options.sketches = true;
+        let (orchestra, slot) = fold(&options, None, &record.frames)?;
+        sketches = orchestra.run(slot).and_then(|run| run.sketches.clone()).unwrap_or_default();
+    }
+    Ok(Made { run: run.clone(), birth, sketches })
+}
+
 fn fold(
-    run: &RunId,
-    birth: &Birth,
-    opened: &Opened,
+    options: &RunOptions,
     checkpoint: Option<(u64, Vec<u8>)>,
     frames: &[(u64, Vec<u8>)],
 ) -> Result<(Orchestra, symphony_ecs_core::ids::RunSlot), Failure> {
     let mut orchestra = Orchestra::default();
-    let options = seating::options(run, birth, opened, seating::score_of(opened, birth)?);
     let from = Restored { checkpoint, frames, path: "the journal", play_on: false };
-    let slot = restore(&mut orchestra, &options, &from, None).map_err(|error| seating::journal_failure(&error))?;
+    let slot = restore(&mut orchestra, options, &from, None).map_err(|error| seating::journal_failure(&error))?;
     Ok((orchestra, slot))
 }
 

@@ -165,6 +165,7 @@ pub fn closing(run: &Run, interrupted: bool) -> Closing {
         status: if interrupted { RunStatus::Cancelled } else { run.status },
         nodes: run.tally.nodes,
         played: run.tally.played,
+        reused: run.tally.reused,
         skipped: run.tally.skipped,
         failed: run.tally.failed,
         artifacts: outputs.iter().map(|(name, value)| (name.clone(), value.digest())).collect(),

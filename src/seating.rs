@@ -12,7 +12,7 @@ use crate::rehearsal;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use symphony_ecs_core::clock::ClockKind;
@@ -25,7 +25,8 @@ use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
 use symphony_systems::restore::{Restored, restore};
-use symphony_systems::{Orchestra, RunOptions};
+use symphony_systems::results::{self, Purpose, Results};
+use symphony_systems::{Orchestra, Reusing, RunOptions};
 
 /// Words that may wait for the loop.
 const WAITING: usize = 64;
@@ -57,8 +58,8 @@ pub struct Seating<'a> {
 }
 
 /// Compiles a checked melody.
-pub fn score_of(opened: &Opened, birth: &Birth) -> Result<Arc<Score>, Failure> {
-    let settings = Value::map(birth.settings.iter().map(|(name, value)| (name.clone(), value.clone())));
+pub fn score_of(opened: &Opened, settings: &BTreeMap<String, Value>) -> Result<Arc<Score>, Failure> {
+    let settings = Value::map(settings.iter().map(|(name, value)| (name.clone(), value.clone())));
     // The checker promises that it compiles; a broken promise is our mistake, said as such.
     compile(&opened.checked, &|operation| builtin::player(operation), &settings)
         .map_err(|error| Failure::new(Exit::Melody, format!("{error} (a mistake of this program; please report it)")))
@@ -95,6 +96,9 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         record: true,
         notices: true,
         score,
+        reusing: None,
+        asked: Vec::new(),
+        sketches: false,
     }
 }
 
@@ -125,10 +129,14 @@ impl Seating<'_> {
         let (words_in, words) = bounded(WAITING);
         interrupt::listen(words_in.clone())
             .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
-        let score = score_of(self.opened, self.birth)?;
+        let score = score_of(self.opened, &self.birth.settings)?;
+        let mut options = options(self.run, self.birth, self.opened, Arc::clone(&score));
+        options.asked = self.birth.wanted.asked(&score)?;
+        if !matches!(beginning, Beginning::Rehearsed) {
+            options.reusing = Some(Arc::new(self.reusing(&score)?));
+        }
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let mut orchestra = self.orchestra()?;
-        let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
         // The socket lies in the run's folder, which is there once its journal is.
         let control = if kept { Some(self.listen(words_in)?) } else { None };
@@ -139,6 +147,17 @@ impl Seating<'_> {
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
         exit
+    }
+
+    /// The results of earlier runs that this one may take over.
+    fn reusing(&self, score: &Arc<Score>) -> Result<Reusing, Failure> {
+        let wanted = &self.birth.wanted;
+        let parts = if wanted.fresh { BTreeSet::new() } else { results::parts_of(score) };
+        let (known, warning) = Results::open(self.state.root(), &parts, &*self.artifacts, Purpose::Play);
+        if let Some(warning) = warning {
+            eprintln!("warning: {warning}");
+        }
+        Ok(Reusing { results: Arc::new(known), rules: wanted.rules(score)?, seed: wanted.seed })
     }
 
     fn listen(&self, words: Sender<Word>) -> Result<Control, Failure> {

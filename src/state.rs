@@ -7,6 +7,7 @@
 //!   runs/ID/lock          held by the process that plays the run
 //!   runs/ID/control.sock  how other processes reach it
 //!   artifacts/            content-addressed bytes, shared by all runs
+//!   clean.db              results of finished calls, for the next run
 //!   extensions/           players of this project
 //!   mcp/                  tools of MCP servers, as they were listed
 //! ```

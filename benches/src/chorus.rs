@@ -45,6 +45,7 @@ pub fn sum_spec() -> NodeSpec {
         settings: None,
         in_process: true,
         idempotent: true,
+        reuse: Default::default(),
         worst_cost_micros: None,
         worst_tokens: None,
         max_parallel: None,

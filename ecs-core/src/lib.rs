@@ -8,6 +8,7 @@ pub mod clock;
 pub mod components;
 pub mod events;
 pub mod expr;
+pub mod identity;
 pub mod ids;
 pub mod melody;
 pub mod ports;

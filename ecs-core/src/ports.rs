@@ -1,7 +1,8 @@
 //! The ports: traits through which the orchestra reaches players, the conductor, the journal and the artifacts.
 //! The program wires them to adapters; each can be replaced and tested alone.
 
-use crate::ids::CallId;
+use crate::identity::CallIdentity;
+use crate::ids::{CallId, RunId};
 use crate::melody::model::{ErrorClass, PlayerRef};
 use crate::types::PortType;
 use crate::value::{ArtifactRef, Digest, Value};
@@ -35,6 +36,8 @@ pub struct Operation {
     pub in_process: bool,
     /// Calling it again with the same key is harmless.
     pub idempotent: bool,
+    /// Whether the result of a finished call may stand in for an equal one.
+    pub reuse: Reuse,
     /// Worst-case cost of one call in micro-dollars, if the player declares one.
     pub worst_cost_micros: Option<u64>,
     /// Worst-case tokens of one call, if the player declares them.
@@ -43,6 +46,18 @@ pub struct Operation {
     pub max_parallel: Option<u32>,
     /// Default time-out of one call.
     pub timeout: Option<Duration>,
+}
+
+/// Whether the result of a finished call may stand in for an equal one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reuse {
+    /// Never: it reads or changes the world outside of its inputs.
+    Never,
+    /// Its settings and inputs say all.
+    #[default]
+    Inputs,
+    /// Where it plays counts as well: the numbers of the items around it.
+    Place,
 }
 
 /// A port of an operation.
@@ -240,6 +255,27 @@ pub trait ArtifactPort: Send + Sync {
     fn open(&self, digest: &Digest) -> Result<std::fs::File, ArtifactError>;
     /// Reads stored bytes, verified against the digest.
     fn get(&self, digest: &Digest) -> Result<Vec<u8>, ArtifactError>;
+    /// Whether something is stored under the digest; it may still turn out to be damaged when it is read.
+    fn has(&self, digest: &Digest) -> bool {
+        self.open(digest).is_ok()
+    }
+}
+
+/// Results of finished calls, by the identity of the call (see [`crate::identity`]). Neither function waits for a disk.
+pub trait ReusePort: Send + Sync {
+    /// The result of an equal call.
+    fn find(&self, call: &CallIdentity) -> Option<FinishedCall>;
+    /// Keeps the result of a call.
+    fn keep(&self, call: &CallIdentity, finished: FinishedCall);
+}
+
+/// A call that finished.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedCall {
+    /// The run in which it did.
+    pub run: RunId,
+    /// Values of its output ports, in their order.
+    pub outputs: Vec<Value>,
 }
 
 /// Why an artifact could not be stored or read.

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::inputs;
 use crate::opening::{self, Opened};
 use crate::preferences;
+use crate::rerun::Wanted;
 use crate::seating::{self, Beginning, Seating};
 use crate::state::State;
 use crate::view::Style;
@@ -20,13 +21,17 @@ use symphony_systems::journal::Journal;
 /// Play a melody and watch it
 ///
 /// Shows a live tree in a terminal and plain lines elsewhere. Every transition is journaled before anything acts on it:
-/// after a kill or a Ctrl-C, `symphony resume` goes on where the run was.
+/// after a kill or a Ctrl-C, `symphony resume` goes on where the run was. A node whose player, settings and inputs are
+/// those of a call that finished before takes over its result; `symphony why NODE` says why it does or does not.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   symphony play review.melody.toml
   symphony play review.melody.toml --input diff=@change.diff --input depth=3
   symphony play review.melody.toml --json > events.jsonl
+  symphony play review.melody.toml --fresh                # reuse nothing of earlier runs
+  symphony play review.melody.toml --from draft           # draft and what follows, anew
+  symphony play review.melody.toml --until lint           # lint and what it needs, nothing else
   symphony play review.melody.toml --rehearse --seed 7    # nothing is started: models of players, virtual time")]
 pub struct Play {
     /// The melody
@@ -52,6 +57,8 @@ pub struct Play {
     /// Rehearse: virtual time and models of players; nothing is started, nothing outside is touched, nothing is kept
     #[arg(long)]
     rehearse: bool,
+    #[command(flatten)]
+    wanted: Wanted,
     #[command(flatten)]
     show: Showing,
 }
@@ -108,6 +115,13 @@ impl Play {
         let artifacts = seating::artifacts(state)?;
         let inputs =
             inputs::read(&root.melody.inputs, &root.schemas, &self.inputs, self.input_file.as_deref(), &*artifacts)?;
+        let settings = preferences::read(&self.settings)?;
+        if !(self.wanted.from.is_empty() && self.wanted.until.is_empty()) {
+            // A node that is not there is said before a run is born.
+            let score = seating::score_of(opened, &settings)?;
+            self.wanted.rules(&score)?;
+            self.wanted.asked(&score)?;
+        }
         let (run, drawn) = birth::draw()?;
         let here = std::env::current_dir().unwrap_or_default();
         let players = Lock::of(&opened.checked).players;
@@ -119,10 +133,12 @@ impl Play {
             folder: here.to_string_lossy().into_owned(),
             readings: opened.readings.clone(),
             inputs,
-            settings: preferences::read(&self.settings)?,
+            settings,
             clock: if self.rehearse { ClockKind::Virtual } else { ClockKind::Real },
             seed: self.seed.unwrap_or(drawn),
+            versions: players.iter().map(|(name, entry)| (name.clone(), entry.version.to_string())).collect(),
             players: players.into_iter().map(|(operation, entry)| (operation, entry.digest)).collect(),
+            wanted: Wanted { seed: self.seed, ..self.wanted.clone() },
         };
         let seating = Seating {
             state,

@@ -53,10 +53,17 @@ impl Show {
                 .help(format!("`symphony show {run}` lists its nodes")));
         }
         if self.json {
-            let nodes: Vec<_> = nodes.iter().map(|node| {
-                let outputs: BTreeMap<_, _> = node.outputs.iter().filter(|(_, value)| value.is_present()).cloned().collect();
-                serde_json::json!({ "node": node.path, "status": node.status, "attempts": node.attempt, "outputs": outputs })
-            }).collect();
+            let nodes: Vec<_> = nodes
+                .iter()
+                .map(|node| {
+                    let outputs: BTreeMap<_, _> =
+                        node.outputs.iter().filter(|(_, value)| value.is_present()).cloned().collect();
+                    serde_json::json!({
+                        "node": node.path, "status": node.status, "attempts": node.attempt, "reused": node.reused,
+                        "outputs": outputs,
+                    })
+                })
+                .collect();
             let object = serde_json::json!({
                 "melody": past.birth.name,
                 "path": past.birth.path,
@@ -71,7 +78,8 @@ impl Show {
         let mut text = format!("{} ({}), seed {}\n", past.birth.name, past.birth.path, past.birth.seed);
         for node in &nodes {
             let attempts = if node.attempt > 1 { format!("  {} attempts", node.attempt) } else { String::new() };
-            let _ = writeln!(text, "  {} {:<32} {}{attempts}", glyph(node.status), node.path, node.status.as_str());
+            let (glyph, word) = if node.reused { ("=", "reused") } else { (glyph(node.status), node.status.as_str()) };
+            let _ = writeln!(text, "  {glyph} {:<32} {word}{attempts}", node.path);
             if self.node.is_some() {
                 for (port, value) in node.outputs.iter().filter(|(_, value)| value.is_present()) {
                     let _ = writeln!(text, "      {port} = {}", value.in_short());

@@ -56,6 +56,7 @@ fn line(notice: &Notice, took: Option<Duration>) -> Option<String> {
         What::NodeStarted { player, attempt } => format!("started  {node}  {player}, attempt {attempt}"),
         What::NodePlayed { cost_usd, .. } if *cost_usd > 0.0 => format!("played   {node}{took}, {}", money(*cost_usd)),
         What::NodePlayed { .. } => format!("played   {node}{took}"),
+        What::NodeReused { from, .. } => format!("reused   {node}  of run {from}"),
         What::AttemptFailed { class, message, retry_at_ns } => {
             let next = match retry_at_ns {
                 Some(at) => format!("; next attempt in {}", span(at.since(notice.time))),
@@ -105,6 +106,7 @@ mod tests {
             notice(4500, "draft", What::NodeStarted { player: "instrument:scripted-model/chat".into(), attempt: 2 }),
             notice(6000, "draft", played(0.0123)),
             notice(6001, "fix", What::NodeSkipped { reason: "its condition is false".into() }),
+            notice(6001, "page", What::NodeReused { outputs: Default::default(), from: notice(0, "", began(3)).run }),
             notice(6002, "ship", What::ApprovalAsked { until_ns: None }),
         ];
         for notice in &story {

@@ -12,6 +12,8 @@ pub struct Stats {
     pub nodes: u64,
     /// Finished nodes.
     pub played: u64,
+    /// Nodes that took over what an equal call gave before.
+    pub reused: u64,
     /// Nodes that were not played.
     pub skipped: u64,
     /// Nodes that failed or were stopped.
@@ -56,6 +58,10 @@ impl Stats {
                 self.tokens += tokens;
                 true
             }
+            What::NodeReused { .. } => {
+                self.reused += 1;
+                true
+            }
             What::NodeSkipped { .. } => {
                 self.skipped += 1;
                 true
@@ -84,12 +90,13 @@ impl Stats {
 
     /// Nodes that are over.
     pub fn over(&self) -> u64 {
-        self.played + self.skipped + self.failed
+        self.played + self.reused + self.skipped + self.failed
     }
 
     /// How much longer at the pace so far; nothing before there is a pace. Bodies that open later make it longer.
     pub fn remaining(&self, now: Time) -> Option<Duration> {
-        let over = self.over().saturating_sub(self.before);
+        // What was reused took no time and says nothing about the pace.
+        let over = self.over().saturating_sub(self.before + self.reused);
         let left = self.nodes.saturating_sub(self.over());
         let spent = now.since(self.from);
         if over < 2 || spent < Duration::from_secs(1) {

@@ -56,6 +56,7 @@ enum State {
     Backoff,
     Asking,
     Played,
+    Reused,
     Skipped,
     Failed,
 }
@@ -68,6 +69,7 @@ impl State {
             Self::Backoff => "↻",
             Self::Asking => "?",
             Self::Played => "✔",
+            Self::Reused => "=",
             Self::Skipped => "○",
             Self::Failed => "✘",
         }
@@ -75,7 +77,7 @@ impl State {
 
     fn style(self) -> Style {
         match self {
-            Self::Pending | Self::Skipped => Style::new().dim(),
+            Self::Pending | Self::Reused | Self::Skipped => Style::new().dim(),
             Self::Running => Style::new().cyan(),
             Self::Backoff | Self::Asking => Style::new().yellow(),
             Self::Played => Style::new().green(),
@@ -154,6 +156,11 @@ impl Tree {
             What::NodePlayed { cost_usd, .. } => {
                 line.cost_usd += cost_usd;
                 line.settle(State::Played, took, "");
+                self.fold(node);
+                self.forget(node);
+            }
+            What::NodeReused { from, .. } => {
+                line.settle(State::Reused, None, &format!("reused of {from}"));
                 self.fold(node);
                 self.forget(node);
             }

@@ -58,7 +58,7 @@ pub fn closing(closing: &Closing) -> String {
     let mut text = String::new();
     let status = if summary.resumable { "interrupted" } else { summary.status.as_str() };
     let _ = write!(text, "{} {status}: {} played", summary.run, summary.played);
-    for (count, word) in [(summary.skipped, "skipped"), (summary.failed, "failed")] {
+    for (count, word) in [(summary.reused, "reused"), (summary.skipped, "skipped"), (summary.failed, "failed")] {
         if count > 0 {
             let _ = write!(text, ", {count} {word}");
         }

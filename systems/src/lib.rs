@@ -11,9 +11,10 @@ pub mod options;
 pub mod orchestra;
 pub mod record;
 pub mod restore;
+pub mod results;
 pub mod run;
 pub mod runs;
 pub mod stage;
 
-pub use options::RunOptions;
+pub use options::{ReuseRule, Reusing, RunOptions};
 pub use orchestra::{Command, Orchestra, Pulse};

@@ -4,8 +4,37 @@ use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::melody::model::Limits;
+use symphony_ecs_core::ports::ReusePort;
 use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
+
+/// How a run reuses the results of finished calls.
+pub struct Reusing {
+    /// Where they are found and kept.
+    pub results: Arc<dyn ReusePort>,
+    /// What holds for each row of the melody and what plays within it; clean ones are reused where none is given.
+    pub rules: Vec<ReuseRule>,
+    /// The seed, if a person named one: then it belongs to the identity of a call.
+    pub seed: Option<u64>,
+}
+
+/// Which results a node may take over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReuseRule {
+    /// Those of equal calls, unless node or player say that it must play.
+    #[default]
+    Clean,
+    /// None: it plays anew.
+    Anew,
+    /// Those of equal calls, whatever node and player say.
+    Finished,
+}
+
+impl std::fmt::Debug for Reusing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reusing").field("rules", &self.rules).field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
 
 /// Options of a run.
 #[derive(Clone, Debug)]
@@ -28,6 +57,12 @@ pub struct RunOptions {
     pub record: bool,
     /// Whether notices are written.
     pub notices: bool,
+    /// How it reuses what finished before; without it everything plays.
+    pub reusing: Option<Arc<Reusing>>,
+    /// Which rows of the melody it plays; empty for all.
+    pub asked: Vec<bool>,
+    /// Whether it writes down what each call is made of (see [`Sketch`](crate::run::Sketch)).
+    pub sketches: bool,
 }
 
 impl RunOptions {
@@ -43,6 +78,9 @@ impl RunOptions {
             seed,
             record: false,
             notices: false,
+            reusing: None,
+            asked: Vec::new(),
+            sketches: false,
         }
     }
 }

@@ -263,10 +263,12 @@ impl Orchestra {
                 let spec = block.score.spec(row);
                 let values = &block.values[block.score.slots(row)];
                 let outputs = spec.outputs.iter().map(|port| port.name.clone()).zip(values.iter().cloned()).collect();
+                let (status, attempt) = (status[block.at(row)], attempt[block.at(row)].0);
                 views.push(NodeView {
                     path: seat.run.path(block, row),
-                    status: status[block.at(row)],
-                    attempt: attempt[block.at(row)].0,
+                    status,
+                    attempt,
+                    reused: status == Status::Done && attempt == 0,
                     outputs,
                 });
             }
@@ -294,6 +296,8 @@ pub struct NodeView {
     pub status: Status,
     /// Attempts begun.
     pub attempt: u16,
+    /// Whether it took over what an equal call gave before.
+    pub reused: bool,
     /// Outputs by port; absent ones included.
     pub outputs: Vec<(String, Value)>,
 }

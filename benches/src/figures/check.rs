@@ -90,6 +90,7 @@ impl OneModel {
             settings: Some(settings),
             in_process: false,
             idempotent: true,
+            reuse: Default::default(),
             worst_cost_micros: None,
             worst_tokens: None,
             max_parallel: None,

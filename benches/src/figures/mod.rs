@@ -3,6 +3,7 @@
 pub mod call;
 pub mod check;
 pub mod cold;
+pub mod dirty;
 pub mod durable;
 pub mod huge;
 pub mod loops;
@@ -35,6 +36,7 @@ pub static ALL: &[Figure] = &[
     loops::FIGURE,
     cold::FIGURE,
     check::FIGURE,
+    dirty::FIGURE,
 ];
 
 /// A sample that nobody knows.

@@ -8,7 +8,7 @@ pub mod notice;
 pub use notice::{Notice, What};
 
 use crate::clock::{ClockKind, Time};
-use crate::ids::{BlockId, Row};
+use crate::ids::{BlockId, Row, RunId};
 use crate::melody::model::ErrorClass;
 use crate::ports::Usage;
 use crate::value::Value;
@@ -77,6 +77,17 @@ pub enum Event {
         outputs: Vec<Value>,
         /// What the last attempt cost.
         usage: Usage,
+    },
+    /// A row took over what an equal call gave before: nothing was played.
+    Reused {
+        /// The block.
+        block: BlockId,
+        /// The row.
+        row: Row,
+        /// Values of its output ports, in their order.
+        outputs: Vec<Value>,
+        /// The run in which they were made.
+        run: RunId,
     },
     /// An attempt failed.
     Faulted {
@@ -218,6 +229,8 @@ pub enum SkipReason {
     Forgiven(ErrorClass),
     /// Nobody approved.
     NotApproved,
+    /// The run plays a part of the melody, and this is not in it.
+    NotAsked,
 }
 
 impl SkipReason {
@@ -230,6 +243,7 @@ impl SkipReason {
             Self::InputAbsent(why) => why.clone(),
             Self::Forgiven(class) => format!("it failed ({class}) and its `on_error` forgives"),
             Self::NotApproved => "nobody approved".to_owned(),
+            Self::NotAsked => "`--until` does not need it".to_owned(),
         }
     }
 }

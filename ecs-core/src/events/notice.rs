@@ -74,6 +74,14 @@ pub enum What {
         #[serde(skip_serializing_if = "is_none")]
         tokens: u64,
     },
+    /// A node took over what an equal call gave before: nothing was played.
+    NodeReused {
+        /// Digests of its present outputs.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, Digest>,
+        /// The run in which they were made.
+        from: RunId,
+    },
     /// An attempt failed.
     AttemptFailed {
         /// The class.
@@ -168,8 +176,10 @@ pub struct Summary {
     pub status: RunStatus,
     /// Rows of all bodies that opened, each iteration and item counted.
     pub nodes: u64,
-    /// Rows that finished.
+    /// Rows that were played to their end in this run.
     pub played: u64,
+    /// Rows that took over what an equal call gave before.
+    pub reused: u64,
     /// Rows that were skipped.
     pub skipped: u64,
     /// Rows that failed for good.

@@ -141,6 +141,7 @@ fn node(node: &Node) -> Json {
     }
     object.put_full("limits", limits(&node.limits));
     object.put_full("estimate", estimate(&node.estimate));
+    object.put_some("reuse", node.reuse);
     Json::Object(object.0)
 }
 

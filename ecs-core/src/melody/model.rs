@@ -152,6 +152,8 @@ pub struct Node {
     /// `estimate`: what a call is expected to take. Forecasts read it; no real play does, and it is not part of the
     /// node's identity.
     pub estimate: Estimate,
+    /// `reuse`: whether an earlier result may stand in for a call; if it is not said, the player decides.
+    pub reuse: Option<bool>,
 }
 
 /// `estimate` of a node: what one call of it is expected to take.

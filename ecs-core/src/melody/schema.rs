@@ -214,7 +214,8 @@ fn node() -> Value {
                 "undo": { "$ref": "#/$defs/side_call" },
                 "approve": { "$ref": "#/$defs/approve" },
                 "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } },
-                "estimate": { "$ref": "#/$defs/estimate" }
+                "estimate": { "$ref": "#/$defs/estimate" },
+                "reuse": { "type": "boolean", "description": "Whether an earlier result may stand in for a call." }
             }
         },
         "estimate": {

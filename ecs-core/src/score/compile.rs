@@ -269,6 +269,7 @@ impl<'a> Rows<'a> {
             approve: node.approve.clone(),
             limits: Arc::new(node.limits.clone()),
             undo: self.undo(node, checked),
+            reuse: node.reuse,
             ..NodeSpec::plain(action, estimate)
         }
     }

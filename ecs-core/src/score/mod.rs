@@ -7,6 +7,7 @@
 
 mod build;
 mod compile;
+mod cone;
 
 mod gather;
 mod mapped;
@@ -126,6 +127,8 @@ pub struct NodeSpec {
     pub limits: Arc<Limits>,
     /// `undo`.
     pub undo: Option<Arc<UndoSpec>>,
+    /// `reuse`.
+    pub reuse: Option<bool>,
     /// How long one attempt is thought to take; ranks are made of it.
     pub estimate: Duration,
 }
@@ -146,6 +149,7 @@ impl NodeSpec {
             approve: None,
             limits: Arc::default(),
             undo: None,
+            reuse: None,
             estimate,
         }
     }

@@ -225,14 +225,20 @@ fn node() -> impl Strategy<Value = Json> {
     let approve = (option::of(duration()), option::of(word(&["skip", "fail"]))).prop_map(|(timeout, or)| {
         object(vec![("by", Some(json!("human"))), ("timeout", js(timeout)), ("else", js(or))])
     });
-    let flow = (option::of(map), option::of(retry()), option::of(approve), option::of(vec(need, 0..3)));
+    let flow = (
+        option::of(map),
+        option::of(retry()),
+        option::of(approve),
+        option::of(vec(need, 0..3)),
+        option::of(any::<bool>()),
+    );
     let failure = (option::of(word(&["skip", "compensate", "halt"])), option::of(side_call()), option::of(side_call()));
     (plays, words, tables, flow, failure).prop_map(
         |(
             plays,
             (title, description, condition),
             (inputs, with, out, limits, estimate),
-            (map, retry, approve, needs),
+            (map, retry, approve, needs, reuse),
             (on_error, undo, reconstruct),
         )| {
             object(vec![
@@ -249,6 +255,7 @@ fn node() -> impl Strategy<Value = Json> {
                 ("retry", retry),
                 ("approve", approve),
                 ("needs", js(needs)),
+                ("reuse", js(reuse)),
                 ("on_error", js(on_error)),
                 ("undo", undo),
                 ("reconstruct", reconstruct),

@@ -138,6 +138,7 @@ impl Builtin {
             settings: Some(schema),
             in_process: true,
             idempotent: true,
+            reuse: Default::default(),
             worst_cost_micros: Some(0),
             worst_tokens: Some(0),
             max_parallel: None,

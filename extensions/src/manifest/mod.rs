@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use symphony_ecs_core::melody::model::PlayerKind;
-use symphony_ecs_core::ports::{Operation, Port};
+use symphony_ecs_core::ports::{Operation, Port, Reuse};
 use symphony_ecs_core::value::Digest;
 
 /// Name of the file.
@@ -116,6 +116,8 @@ pub struct OperationDecl {
     pub settings: Option<serde_json::Value>,
     /// `idempotent`: calling it again with the same key is harmless.
     pub idempotent: bool,
+    /// `reuse`: whether the result of a finished call may stand in for an equal one.
+    pub reuse: Reuse,
     /// `timeout`.
     pub timeout: Option<Duration>,
     /// `cost_usd`: worst case of one call, in micro-dollars.
@@ -175,6 +177,7 @@ impl Manifest {
             settings: declared.settings.clone(),
             in_process: false,
             idempotent: declared.idempotent,
+            reuse: declared.reuse,
             worst_cost_micros: declared.worst_cost_micros,
             worst_tokens: declared.worst_tokens,
             max_parallel: declared.max_parallel,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use symphony_ecs_core::melody::model::PlayerKind;
-use symphony_ecs_core::ports::Port;
+use symphony_ecs_core::ports::{Port, Reuse};
 use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::Digest;
 
@@ -179,6 +179,7 @@ fn operation(table: &Fields<'_>) -> Result<OperationDecl, ManifestError> {
         "open_outputs",
         "settings",
         "idempotent",
+        "reuse",
         "timeout",
         "cost_usd",
         "tokens",
@@ -206,11 +207,23 @@ fn operation(table: &Fields<'_>) -> Result<OperationDecl, ManifestError> {
         open_outputs: table.flag("open_outputs")?,
         settings,
         idempotent: table.flag("idempotent")?,
+        reuse: reuse(table)?,
         timeout: table.duration("timeout")?,
         worst_cost_micros: cost,
         worst_tokens: table.count("tokens", 0)?,
         max_parallel: table.small_count("max_parallel")?,
     })
+}
+
+/// Whether results may be reused: `true`, `false`, or `"place"` for players that look at the numbers of their path.
+fn reuse(table: &Fields<'_>) -> Result<Reuse, ManifestError> {
+    let Some(item) = table.table.get("reuse") else { return Ok(Reuse::default()) };
+    match (item.as_bool(), item.as_str()) {
+        (Some(true), _) => Ok(Reuse::Inputs),
+        (Some(false), _) => Ok(Reuse::Never),
+        (None, Some("place")) => Ok(Reuse::Place),
+        _ => Err(table.wrong("reuse", "true, false or \"place\"")),
+    }
 }
 
 fn ports(table: &Fields<'_>, key: &str) -> Result<Vec<Port>, ManifestError> {

@@ -25,6 +25,7 @@ out = { words = "int" }
 open_inputs = true
 settings = { type = "object", properties = { top = { type = "integer" } } }
 idempotent = true
+reuse = false
 timeout = "1m"
 cost_usd = 0.02
 tokens = 500
@@ -58,6 +59,7 @@ fn a_good_manifest_says_everything() {
     assert_eq!(count.settings.unwrap()["properties"]["top"]["type"], "integer");
     assert_eq!((count.worst_cost_micros, count.worst_tokens, count.max_parallel), (Some(20_000), Some(500), Some(2)));
     assert_eq!(count.timeout, Some(Duration::from_secs(60)));
+    assert_eq!(count.reuse, Reuse::Never);
     assert_eq!(manifest.operation("cont"), None);
 }
 
@@ -78,6 +80,7 @@ fn complaints_name_line_word_and_cure() {
         "Symphony.toml:7:8: `instrumnet` is no kind of extension; did you mean \"instrument\"?"
     );
     assert!(with("words = \"int\"", "words = \"integer\"").starts_with("Symphony.toml:19:17: the type of `words`: "));
+    assert!(with("reuse = false", "reuse = 3").contains("write reuse = true, false or \"place\""));
     assert!(with("\"2s\"", "\"2 parsecs\"").contains("startup = \"10s\""));
     assert!(with("schema = 1", "schema = 2").contains("newer symphony"));
     assert!(with("version = \"0.1.0\"", "").contains("[extension] lacks `version`; add version = \"0.1.0\""));

@@ -12,7 +12,7 @@ use crate::sdk::{Call, ErrorClass, Failure, Reporter, Value};
 use base64::Engine as _;
 use serde_json::{Map, Value as Json, json};
 use std::io::Read as _;
-use symphony_ecs_core::ports::Port;
+use symphony_ecs_core::ports::{Port, Reuse};
 use symphony_ecs_core::types::PortType;
 
 /// All text that the tool answered with.
@@ -49,6 +49,8 @@ pub(super) fn operation_of(tool: &Tool) -> OperationDecl {
         worst_tokens: None,
         // Servers keep state between calls, so all calls go to one process.
         max_parallel: Some(1),
+        // A tool looks at the world and may change it; its schema does not say otherwise.
+        reuse: Reuse::Never,
     }
 }
 

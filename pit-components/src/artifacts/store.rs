@@ -314,6 +314,10 @@ impl ArtifactPort for Store {
         self.judge(digest, blake3::hash(&bytes), stamp)?;
         Ok(bytes)
     }
+
+    fn has(&self, digest: &Digest) -> bool {
+        layout::path_of(&self.root, digest).is_file()
+    }
 }
 
 /// Hands a file to `take` in pieces, from the beginning, without moving its cursor, until `take` says no.

@@ -6,6 +6,7 @@
 //! - `open` is the number of rows that are not over.
 
 use super::join::{Decision, JoinState};
+use super::origin::Origin;
 use super::table::Columns;
 use std::sync::Arc;
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Remaining, Status};
@@ -50,6 +51,8 @@ pub struct Block {
     pub open: u32,
     /// Rows that wait for nothing any more and have not been looked at.
     pub due: Vec<u32>,
+    /// Where what its rows gave came from, over all iterations.
+    pub origin: Origin,
 }
 
 impl Block {

@@ -180,6 +180,7 @@ proptest! {
         let mut block = Block {
             id: BlockId(0), score, score_ix: 0, base: 3, parent: None, place: Place::Root, iteration: 0, inputs,
             values: Vec::new(), joins: Vec::new(), open: 0, due: Vec::new(),
+            origin: Default::default(),
         };
         // Twice: what is armed again is as good as new.
         for _ in 0..2 {

@@ -9,7 +9,6 @@ use symphony_ecs_core::components::Status;
 use symphony_ecs_core::ids::CallId;
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, CallRequest, Usage};
-use symphony_pit::arbitration::Reservation;
 use symphony_pit::dag::{Columns, NodeQuery};
 
 pub(super) fn dispatch(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>, nodes: Query<'_, '_, NodeQuery>) {
@@ -40,7 +39,10 @@ fn send(run: &mut Run, columns: &mut Columns<'_>, stage: &mut Stage, outgoing: O
             true
         }
         Outgoing::Undo(index, reservation) => match run.undo_request(id, index) {
-            Some(request) => hand_over(run, stage, request, FlightKind::Undo(index), reservation),
+            Some(request) => {
+                let flight = Flight { kind: FlightKind::Undo(index), reservation, identity: None };
+                hand_over(run, stage, request, flight)
+            }
             None => {
                 run.budget.settle(reservation, Usage::default());
                 run.undo_ended(index, Some("its undo is unknown".to_owned()), Usage::default());
@@ -58,7 +60,13 @@ fn send(run: &mut Run, columns: &mut Columns<'_>, stage: &mut Stage, outgoing: O
             }
             let at = block.at(row);
             match run.request(id, block, row, columns.attempt[at].0.into(), columns.choice[at].0.into()) {
-                Ok(request) => hand_over(run, stage, request, FlightKind::Row(block_id, row), reservation),
+                Ok(request) => {
+                    let inputs = request.inputs.iter().map(|(name, value)| (&**name, value));
+                    let first = columns.choice[at].0 == 0;
+                    let identity = if first { run.identity_of_call(block, row, inputs) } else { None };
+                    let kind = FlightKind::Row(block_id, row);
+                    hand_over(run, stage, request, Flight { kind, reservation, identity })
+                }
                 Err(why) => {
                     run.budget.settle(reservation, Usage::default());
                     let failure = CallFailure {
@@ -75,21 +83,15 @@ fn send(run: &mut Run, columns: &mut Columns<'_>, stage: &mut Stage, outgoing: O
     }
 }
 
-fn hand_over(
-    run: &mut Run,
-    stage: &mut Stage,
-    request: CallRequest,
-    kind: FlightKind,
-    reservation: Reservation,
-) -> bool {
+fn hand_over(run: &mut Run, stage: &mut Stage, request: CallRequest, flight: Flight) -> bool {
     let serial = request.id.serial;
     if run.clock == ClockKind::Virtual {
-        let rehearsed = stage.rehearse(&request, run.estimate(kind));
+        let rehearsed = stage.rehearse(&request, run.estimate(flight.kind));
         let at = run.now.after(rehearsed.took);
         run.plan(at, Alarm::Answer(Box::new(Answer { serial, result: rehearsed.result })));
     } else if stage.call(request).is_err() {
         return false;
     }
-    run.flights.insert(serial, Flight { kind, reservation });
+    run.flights.insert(serial, flight);
     true
 }

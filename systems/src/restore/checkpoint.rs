@@ -14,7 +14,7 @@ use symphony_ecs_core::events::{Place, RunStatus};
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::Usage;
 use symphony_ecs_core::value::Value;
-use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Parent};
+use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Origin, Parent};
 
 const VERSION: u8 = 1;
 
@@ -55,6 +55,8 @@ struct BlockState {
     attempt: Vec<u16>,
     choice: Vec<u8>,
     cost: Vec<u32>,
+    #[serde(default)]
+    origin: Origin,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +67,8 @@ struct MapItems {
     next: u32,
     open: u32,
     results: Vec<Option<Vec<Value>>>,
+    #[serde(default)]
+    origin: Origin,
 }
 
 /// Encodes the state of a run; `None` while undos play (they are few, and replayed from the frames).
@@ -85,6 +89,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
             attempt: columns.attempt[rows.clone()].iter().map(|attempt| attempt.0).collect(),
             choice: columns.choice[rows.clone()].iter().map(|choice| choice.0).collect(),
             cost: columns.cost[rows].iter().map(|cost| cost.0).collect(),
+            origin: block.origin.clone(),
         }
     };
     let halting = run.halting.as_ref();
@@ -98,6 +103,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
         next: map.next,
         open: map.open,
         results: map.results.clone(),
+        origin: map.origin.clone(),
     });
     let state = State {
         time: run.now,
@@ -142,8 +148,8 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
         restore_block(orchestra, run, block)?;
     }
     for map in state.maps {
-        let MapItems { block, row, items, next, open, results } = map;
-        run.maps.insert((block, row), MapState { items: Arc::new(items), next, open, results });
+        let MapItems { block, row, items, next, open, results, origin } = map;
+        run.maps.insert((block, row), MapState { items: Arc::new(items), next, open, results, origin });
     }
     let (world, nodes) = orchestra.world();
     validate(run, &Columns::of(nodes.query_mut(world))).map_err(|why| format!("checkpoint: {why}"))?;
@@ -205,6 +211,7 @@ fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) ->
         joins: state.joins,
         open,
         due: Vec::new(),
+        origin: state.origin,
     };
     match run.blocks.get_mut(place) {
         Some(free @ None) => *free = Some(Box::new(block)),

@@ -165,9 +165,14 @@ impl Run {
                 let taken = self.blocks.get_mut(block.0 as usize).and_then(Option::take);
                 let mut block = taken.filter(|block| block.parent.is_some()).ok_or("a body closes that is not open")?;
                 self.maps.retain(|(map, _), _| *map != block.id);
+                let origin = std::mem::take(&mut block.origin);
                 if let (Place::Item(index), Some(parent)) = (block.place, block.parent) {
                     let played = columns.status[block.at(Row(0))] == Status::Done;
-                    self.item_closed(parent, index, played.then(|| std::mem::take(&mut block.values)));
+                    self.item_closed(parent, index, played.then(|| std::mem::take(&mut block.values)), origin);
+                } else if let Some(above) = block.parent.and_then(|parent| self.blocks.get_mut(parent.block.0 as usize))
+                    && let Some(above) = above
+                {
+                    above.origin.add(origin);
                 }
                 self.bury(*block);
                 Ok(())
@@ -198,9 +203,18 @@ impl Run {
                 if outputs.len() != block.score.slots(row).len() {
                     return Err(format!("row {} has not so many outputs", row.0));
                 }
-                run.maps.remove(&(block.id, row));
+                run.replay_map_over(block, row);
                 count_function(columns, block, row);
                 run.replay_played(columns, block, row, outputs, usage);
+                Ok(())
+            }),
+            Event::Reused { block, row, mut outputs, run: from } => self.with_block(block, &[row.0], |run, block| {
+                not_over(columns, block, row)?;
+                if outputs.len() != block.score.slots(row).len() {
+                    return Err(format!("row {} has not so many outputs", row.0));
+                }
+                run.replay_map_over(block, row);
+                run.reuse(columns, block, row, &mut outputs, from);
                 Ok(())
             }),
             Event::Faulted { block, row, class, message, usage, then } => {
@@ -307,7 +321,7 @@ fn count_function(columns: &mut Columns<'_>, block: &Block, row: Row) {
 
 /// Derives what the events do not say, so that the run goes on.
 fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
-    let over = run.tally.played + run.tally.skipped + run.tally.failed;
+    let over = run.tally.played + run.tally.reused + run.tally.skipped + run.tally.failed;
     run.mention(None, What::RunResumed { over });
     run.dirty.clear();
     run.candidates.clear();

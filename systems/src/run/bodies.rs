@@ -12,7 +12,7 @@ use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, Usage};
 use symphony_ecs_core::score::{Action, LoopSpec, MapSpec, Score};
 use symphony_ecs_core::value::Value;
-use symphony_pit::dag::{Block, Columns, Parent};
+use symphony_pit::dag::{Block, Columns, Origin, Parent};
 
 /// A body that is about to open.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct MapState {
     pub open: u32,
     /// Outputs of finished items; `None` for those that are open or left out.
     pub results: Vec<Option<Vec<Value>>>,
+    /// Where what its items gave came from.
+    pub origin: Origin,
 }
 
 impl Run {
@@ -82,7 +84,7 @@ impl Run {
         };
         self.start(columns, block, row, 0);
         let results = vec![None; items.len()];
-        self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results });
+        self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results, origin: Origin::default() });
         self.feed_map(columns, block, row, map);
     }
 
@@ -100,7 +102,8 @@ impl Run {
         }
         if state.open == 0 && state.next as usize == state.items.len() {
             let ports = block.score.slots(row).len();
-            let results = self.maps.remove(&(block.id, row)).map(|state| state.results).unwrap_or_default();
+            let (results, origin) =
+                self.maps.remove(&(block.id, row)).map(|state| (state.results, state.origin)).unwrap_or_default();
             let mut lists = vec![Vec::new(); ports];
             for result in results.into_iter().flatten() {
                 for (list, value) in lists.iter_mut().zip(result) {
@@ -108,7 +111,23 @@ impl Run {
                 }
             }
             let mut outputs: Vec<Value> = lists.into_iter().map(Value::list).collect();
-            self.finish(columns, block, row, &mut outputs, Usage::default());
+            self.finish_body(columns, block, row, &mut outputs, origin);
+        }
+    }
+
+    /// A composite row is over: it was played if anything in its bodies was.
+    fn finish_body(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: Row,
+        outputs: &mut [Value],
+        origin: Origin,
+    ) {
+        block.origin.add(origin.clone());
+        match origin {
+            Origin::Reused(run) => self.reuse(columns, block, row, outputs, run),
+            Origin::Played | Origin::Nowhere => self.finish(columns, block, row, outputs, Usage::default()),
         }
     }
 
@@ -146,6 +165,7 @@ impl Run {
             joins: Vec::new(),
             open: 0,
             due: Vec::new(),
+            origin: Origin::default(),
         });
         block.arm(columns);
         self.tally.nodes += u64::from(block.rows());
@@ -188,14 +208,23 @@ impl Run {
             && let Ok(Value::List(items)) = Scope::of(block).gather(&map.over)
         {
             let results = vec![None; items.len()];
-            self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results });
+            let origin = Origin::default();
+            self.maps.insert((block.id, row), MapState { items, next: 0, open: 0, results, origin });
+        }
+    }
+
+    /// A recorded event says that a row is over; if it is a map, its items are forgotten (replay).
+    pub(crate) fn replay_map_over(&mut self, block: &mut Block, row: Row) {
+        if let Some(state) = self.maps.remove(&(block.id, row)) {
+            block.origin.add(state.origin);
         }
     }
 
     /// A recorded event says that an item's body closed (replay).
-    pub(crate) fn item_closed(&mut self, parent: Parent, index: u32, outputs: Option<Vec<Value>>) {
+    pub(crate) fn item_closed(&mut self, parent: Parent, index: u32, outputs: Option<Vec<Value>>, origin: Origin) {
         if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
             state.open = state.open.saturating_sub(1);
+            state.origin.add(origin);
             if let Some(result) = state.results.get_mut(index as usize) {
                 *result = outputs;
             }
@@ -278,6 +307,7 @@ impl Run {
                 if let Some(state) = self.maps.get_mut(&(parent.block, parent.row)) {
                     state.open -= 1;
                     state.results[index as usize] = played.then(|| std::mem::take(&mut block.values));
+                    state.origin.add(std::mem::take(&mut block.origin));
                 }
                 self.bury(*block);
                 self.feed_map(columns, &mut above, parent.row, map);
@@ -289,9 +319,10 @@ impl Run {
                 let port = |port: &symphony_ecs_core::ports::Port| named.get(&*port.name).cloned().unwrap_or_default();
                 let mut outputs: Vec<Value> = spec.outputs.iter().map(port).collect();
                 drop(named);
+                let origin = std::mem::take(&mut block.origin);
                 self.bury(*block);
                 match pass_gate(&above.score, spec, &outputs) {
-                    Ok(()) => self.finish(columns, &mut above, parent.row, &mut outputs, Usage::default()),
+                    Ok(()) => self.finish_body(columns, &mut above, parent.row, &mut outputs, origin),
                     Err(failure) => {
                         self.failures.push(FailedAttempt { block: above.id, row: parent.row, failure, last: false });
                     }

@@ -50,7 +50,7 @@ impl Run {
                     Verdict::Fallback => Then::Retry { at: self.now, choice: choice + 1 },
                     Verdict::GiveUp => Then::Stop,
                 };
-                self.fault(columns, &block, row, &failure, then);
+                self.fault(columns, &mut block, row, &failure, then);
                 if then == Then::Stop {
                     let parent = block.parent;
                     self.give_up(columns, &mut block, row, &failure);

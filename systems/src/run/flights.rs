@@ -3,6 +3,7 @@
 use super::values::pass_gate;
 use super::{CallResult, FailedAttempt, Run};
 use symphony_ecs_core::components::Status;
+use symphony_ecs_core::identity::CallIdentity;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, CallOutcome, Port, Usage};
@@ -18,6 +19,8 @@ pub struct Flight {
     pub kind: FlightKind,
     /// What was set aside for it.
     pub reservation: Reservation,
+    /// What its result is kept under, if it is.
+    pub identity: Option<CallIdentity>,
 }
 
 /// What a call is for.
@@ -67,7 +70,7 @@ impl Run {
                 FlightKind::Row(id, row) => {
                     let Some(mut block) = self.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
                     if columns.status[block.at(row)] == Status::Running {
-                        self.row_answered(columns, &mut block, row, result);
+                        self.row_answered(columns, &mut block, row, result, flight.identity);
                     }
                     self.blocks[id.0 as usize] = Some(block);
                     self.dirty.push_back(id);
@@ -76,10 +79,20 @@ impl Run {
         }
     }
 
-    fn row_answered(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row, result: CallResult) {
+    fn row_answered(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: Row,
+        result: CallResult,
+        identity: Option<CallIdentity>,
+    ) {
         let fitted = result.and_then(|outcome| fit_outcome(block, row, outcome));
         match fitted {
-            Ok((mut outputs, usage)) => self.finish(columns, block, row, &mut outputs, usage),
+            Ok((mut outputs, usage)) => {
+                self.keep(identity, &outputs);
+                self.finish(columns, block, row, &mut outputs, usage);
+            }
             Err(_) if self.halting.is_some() => self.stop(columns, block, row),
             Err(failure) => self.failures.push(FailedAttempt { block: block.id, row, failure, last: false }),
         }

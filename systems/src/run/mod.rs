@@ -10,7 +10,9 @@ mod flights;
 mod halting;
 mod notices;
 mod requests;
+mod reuse;
 mod settings;
+mod sketch;
 mod transitions;
 mod undo;
 mod values;
@@ -19,11 +21,12 @@ mod walk;
 pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
+pub use sketch::{Fate, Sketch};
 pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
 
-use crate::options::RunOptions;
+use crate::options::{Reusing, RunOptions};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -106,6 +109,13 @@ pub struct Run {
     /// Undos of what was completed, in the order of completion.
     pub(crate) undo_log: Vec<UndoEntry>,
 
+    /// How it reuses what finished before.
+    pub(crate) reusing: Option<Arc<Reusing>>,
+    /// Which rows of the melody it plays; `None` for all.
+    pub(crate) asked: Option<Arc<[bool]>>,
+    /// What the newest call of each path was made of, if anybody wants to know.
+    pub sketches: Option<BTreeMap<String, Sketch>>,
+
     /// Whether events are recorded.
     pub(crate) recording: bool,
     /// Whether notices are written.
@@ -125,7 +135,7 @@ pub struct Run {
 pub struct Tally {
     /// Rows in all.
     pub nodes: u64,
-    /// Rows that finished.
+    /// Rows that were played to their end.
     pub played: u64,
     /// Rows that were skipped.
     pub skipped: u64,
@@ -133,6 +143,9 @@ pub struct Tally {
     pub failed: u64,
     /// Rows that were stopped.
     pub cancelled: u64,
+    /// Rows that took over what an equal call gave before.
+    #[serde(default)]
+    pub reused: u64,
 }
 
 /// An attempt that failed.
@@ -243,6 +256,9 @@ impl Run {
             timers: BinaryHeap::new(),
             timer_seq: 0,
             undo_log: Vec::new(),
+            reusing: options.reusing.clone(),
+            asked: (!options.asked.is_empty()).then(|| Arc::from(options.asked.as_slice())),
+            sketches: options.sketches.then(BTreeMap::new),
             recording: options.record,
             noticing: options.notices,
             events: Vec::new(),
@@ -262,6 +278,11 @@ impl Run {
     /// Open blocks, in the order of their numbers.
     pub fn blocks(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter().filter_map(Option::as_deref)
+    }
+
+    /// Calls that left and have not come back.
+    pub fn calls_in_flight(&self) -> usize {
+        self.flights.len()
     }
 
     /// Whether it is over.

@@ -1,16 +1,17 @@
 //! The transitions: the only functions that change what a run's events say of it.
 
 use super::notices::player_word;
-use super::{Alarm, Run};
+use super::{Alarm, Fate, Run};
 use std::cmp::Reverse;
 use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Status};
 use symphony_ecs_core::events::{Event, Rows, RunStatus, SkipReason, Then, What};
-use symphony_ecs_core::ids::Row;
+use symphony_ecs_core::ids::{Row, RunId};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, Usage};
+use symphony_ecs_core::score::Marks;
 use symphony_ecs_core::value::Value;
-use symphony_pit::dag::{Block, Columns};
+use symphony_pit::dag::{Block, Columns, Origin};
 
 impl Run {
     pub(crate) fn emit(&mut self, event: impl FnOnce() -> Event) {
@@ -46,6 +47,7 @@ impl Run {
                 _ => self.events.push(Event::Started { block: block.id, rows: row.into(), attempt, choice }),
             }
         }
+        self.sketch(block, row, || Fate::Begun);
         self.note_node(block, row, || What::NodeStarted {
             player: player_word(&block.score.spec(row).action, choice),
             attempt,
@@ -89,6 +91,7 @@ impl Run {
             }
         }
         self.tally.played += rows.len() as u64;
+        block.origin = Origin::Played;
         block.finish_plain(columns, rows);
     }
 
@@ -123,6 +126,10 @@ impl Run {
         for (slot, value) in block.values[slots].iter_mut().zip(outputs.iter_mut()) {
             *slot = std::mem::take(value);
         }
+        self.sketch(block, row, || Fate::Played);
+        if !block.score.marks[row.ix()].any(Marks::COMPOSITE) {
+            block.origin = Origin::Played;
+        }
         if usage.cost_micros > 0 {
             self.add_cost(columns, block, row, usage);
         }
@@ -134,6 +141,37 @@ impl Run {
         block.settle(columns, row, Status::Done);
     }
 
+    /// A row takes over what an equal call gave in `run`. It is done without an attempt, which tells it from a row that
+    /// was played.
+    pub(crate) fn reuse(
+        &mut self,
+        columns: &mut Columns<'_>,
+        block: &mut Block,
+        row: Row,
+        outputs: &mut [Value],
+        run: RunId,
+    ) {
+        self.emit(|| Event::Reused { block: block.id, row, outputs: outputs.to_vec(), run: run.clone() });
+        self.note_node(block, row, || {
+            let ports = block.score.spec(row).outputs.iter();
+            let present = ports.zip(outputs.iter()).filter(|(_, value)| value.is_present());
+            let outputs = present.map(|(port, value)| (port.name.clone(), value.digest())).collect();
+            What::NodeReused { outputs, from: run.clone() }
+        });
+        self.sketch(block, row, || Fate::Reused(run.clone()));
+        let slots = block.score.slots(row);
+        for (slot, value) in block.values[slots].iter_mut().zip(outputs.iter_mut()) {
+            *slot = std::mem::take(value);
+        }
+        columns.attempt[block.at(row)] = Attempt(0);
+        if !block.score.marks[row.ix()].any(Marks::COMPOSITE) {
+            block.origin.add(Origin::Reused(run));
+        }
+        self.tally.reused += 1;
+        self.tries.remove(&(block.id, row));
+        block.settle(columns, row, Status::Done);
+    }
+
     fn add_cost(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, usage: Usage) {
         let cost = &mut columns.cost[block.at(row)];
         *cost = Cost(cost.0.saturating_add(u32::try_from(usage.cost_micros).unwrap_or(u32::MAX)));
@@ -142,6 +180,7 @@ impl Run {
     /// A row will not be played.
     pub(crate) fn skip(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row, reason: SkipReason) {
         self.emit(|| Event::Skipped { block: block.id, row, reason: reason.clone() });
+        self.sketch(block, row, || Fate::Skipped(reason.in_words()));
         self.note_node(block, row, || What::NodeSkipped { reason: reason.in_words() });
         self.tally.skipped += 1;
         self.tries.remove(&(block.id, row));
@@ -152,7 +191,7 @@ impl Run {
     pub(crate) fn fault(
         &mut self,
         columns: &mut Columns<'_>,
-        block: &Block,
+        block: &mut Block,
         row: Row,
         failure: &CallFailure,
         then: Then,
@@ -166,6 +205,7 @@ impl Run {
         };
         self.note_node(block, row, || What::AttemptFailed { class, message: message.clone(), retry_at_ns });
         self.add_cost(columns, block, row, usage);
+        block.origin = Origin::Played;
         if let Then::Retry { at, choice } = then {
             let index = block.at(row);
             let same = u32::from(columns.choice[index].0) == choice;
@@ -187,6 +227,7 @@ impl Run {
         message: &str,
     ) {
         self.emit(|| Event::Failed { block: block.id, row, class, message: message.to_owned() });
+        self.sketch(block, row, || Fate::Failed);
         self.note_node(block, row, || What::NodeFailed { class, message: message.to_owned() });
         self.tally.failed += 1;
         self.tries.remove(&(block.id, row));
@@ -210,6 +251,7 @@ impl Run {
     /// A row waits for a person.
     pub(crate) fn ask(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, until: Option<Time>) {
         self.emit(|| Event::Asked { block: block.id, row, until });
+        self.sketch(block, row, || Fate::Asks);
         self.note_node(block, row, || What::ApprovalAsked { until_ns: until });
         columns.status[block.at(row)] = Status::AwaitingApproval;
         if let Some(until) = until {

@@ -5,11 +5,13 @@
 //! rows, not by a time, so that it does the same on every machine.
 
 use super::Run;
+use super::reuse::Looked;
 use super::values::{AbsentInput, Scope};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::components::{Attempt, Status};
 use symphony_ecs_core::events::SkipReason;
+use symphony_ecs_core::identity::CallIdentity;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::{CallFailure, Candidate, InProcessCall, SettingValue, Usage};
 use symphony_ecs_core::score::{Action, Marks, NodeSpec};
@@ -85,11 +87,14 @@ impl Run {
             std::mem::swap(&mut wave, &mut block.due);
             *limit = limit.saturating_sub(wave.len() as u32);
             let busy = Marks::GATED.and(Marks::IN_PROCESS).and(Marks::COMPOSITE);
+            let asked = self.asked.clone().filter(|_| block.parent.is_none());
             for row in wave.drain(..) {
                 let at = (block.base + row) as usize;
                 let row = Row(row);
                 let marks = score.marks[row.ix()];
-                if columns.remaining[at].is_blocked() {
+                if asked.as_deref().is_some_and(|asked| asked.get(row.ix()) == Some(&false)) {
+                    self.skip(columns, block, row, SkipReason::NotAsked);
+                } else if columns.remaining[at].is_blocked() {
                     self.skip(columns, block, row, SkipReason::Upstream);
                 } else if !marks.any(busy) {
                     self.ready(columns, block, row);
@@ -109,8 +114,11 @@ impl Run {
         self.scratch.functions = functions;
     }
 
-    /// The row waits for a decision from now on.
-    fn ready(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row) {
+    /// The row waits for a decision from now on, unless it takes over the result of an equal call.
+    fn ready(&mut self, columns: &mut Columns<'_>, block: &mut Block, row: Row) {
+        if self.reusing.is_some() && self.look_up(columns, block, row) == Looked::Reused {
+            return;
+        }
         columns.status[block.at(row)] = Status::Ready;
         self.candidates.push(Candidate { block: block.id, row, rank: block.score.rank[row.ix()] });
     }
@@ -143,6 +151,10 @@ impl Run {
             return None;
         }
         if let Some(approve) = &spec.approve {
+            // Nobody is asked about what does not play.
+            if self.look_up(columns, block, row) == Looked::Reused {
+                return None;
+            }
             let until = approve.timeout.map(|span| self.now.after(span));
             self.ask(columns, block, row, until);
             return None;
@@ -183,19 +195,25 @@ impl Run {
     }
 
     fn play_spread(&mut self, columns: &mut Columns<'_>, block: &mut Block, rows: &[Row]) {
+        let mut missed = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Looked::Plays(identity) = self.look_up(columns, block, *row) {
+                missed.push((*row, identity));
+            }
+        }
         let shared = &*block;
         let tries = &self.tries;
-        let played: Vec<_> = rows
+        let played: Vec<_> = missed
             .par_iter()
-            .map(|row| {
+            .map(|(row, identity)| {
                 let (mut inputs, mut results) = (Vec::new(), Vec::new());
                 let tries = tries.get(&(shared.id, *row)).copied().unwrap_or(0);
                 let outcome = call_function(shared, *row, tries, &mut inputs, &mut results);
-                (*row, outcome, results)
+                (*row, *identity, outcome, results)
             })
             .collect();
-        for (row, outcome, mut results) in played {
-            self.function_played(columns, block, row, outcome, &mut results);
+        for (row, identity, outcome, mut results) in played {
+            self.function_played(columns, block, row, identity, outcome, &mut results);
         }
     }
 
@@ -203,9 +221,10 @@ impl Run {
         let mut inputs = std::mem::take(&mut self.scratch.inputs);
         let mut results = std::mem::take(&mut self.scratch.results);
         for row in rows {
+            let Looked::Plays(identity) = self.look_up(columns, block, *row) else { continue };
             let tries = if self.tries.is_empty() { None } else { self.tries.get(&(block.id, *row)).copied() };
             let outcome = call_function(block, *row, tries.unwrap_or(0), &mut inputs, &mut results);
-            self.function_played(columns, block, *row, outcome, &mut results);
+            self.function_played(columns, block, *row, identity, outcome, &mut results);
         }
         inputs.clear();
         results.clear();
@@ -218,6 +237,7 @@ impl Run {
         columns: &mut Columns<'_>,
         block: &mut Block,
         row: Row,
+        identity: Option<CallIdentity>,
         outcome: Played,
         results: &mut [Value],
     ) {
@@ -225,6 +245,7 @@ impl Run {
         match outcome {
             Played::Done => {
                 columns.attempt[at] = Attempt(columns.attempt[at].0.saturating_add(1));
+                self.keep(identity, results);
                 self.finish(columns, block, row, results, Usage::default());
             }
             // A value that lives in the store must be read first, and the frame does not wait for a disk.

@@ -71,6 +71,7 @@ pub fn operation(name: &str, in_process: bool) -> Operation {
         settings: None,
         in_process,
         idempotent: true,
+        reuse: Default::default(),
         worst_cost_micros: None,
         worst_tokens: None,
         max_parallel: None,

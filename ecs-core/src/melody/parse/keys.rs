@@ -61,6 +61,7 @@ pub(super) const NODE: Keys = Keys {
         "approve",
         "limits",
         "estimate",
+        "reuse",
     ],
     elsewhere: &[
         ("id", "the id is the word in the header: `[node.ID]`"),
@@ -92,6 +93,8 @@ pub(super) const NODE: Keys = Keys {
         ("catch", "write `on_error = \"skip\"`"),
         ("compensate", "write `undo = { uses = \"…\" }` and `on_error = \"compensate\"`"),
         ("approval", "write `approve = { by = \"human\" }`"),
+        ("cache", "write `reuse = false` to play it every time"),
+        ("always", "write `reuse = false` to play it every time"),
     ],
 };
 

@@ -86,6 +86,7 @@ impl<'t> Reader<'t> {
                 "approve" => node.approve = self.approve(value),
                 "limits" => node.limits = self.limits(value, LimitsOf::Node),
                 "estimate" => node.estimate = self.estimate(value),
+                "reuse" => node.reuse = self.truth("`reuse`", &value),
                 _ => meant_player |= matches!(self.unknown_key(&key, &keys::NODE), Some("uses" | "loop")),
             }
         }
@@ -155,5 +156,6 @@ fn empty_node(id: Spanned<String>) -> Node {
         approve: None,
         limits: Limits::default(),
         estimate: Estimate::default(),
+        reuse: None,
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn operation(
         settings,
         in_process: name.starts_with("builtin"),
         idempotent: true,
+        reuse: Default::default(),
         worst_cost_micros: None,
         worst_tokens: None,
         max_parallel: None,
