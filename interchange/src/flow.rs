@@ -33,6 +33,20 @@ pub(crate) struct Arc {
     pub input: String,
     /// Several arcs into this port are taken together, as a list; otherwise the first that gives something counts.
     pub together: bool,
+    /// When it leads anything.
+    pub gate: Gate,
+}
+
+/// When an arc leads anything. Only arcs outside of cycles may have a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Whenever the producer gives something.
+    #[default]
+    Open,
+    /// The items `i` of the producer's list of which this holds; nothing if there is none.
+    Filter(String),
+    /// When the producer gave nothing on this other port: it failed and was forgiven.
+    Without(String),
 }
 
 /// A graph to be written.
@@ -53,11 +67,22 @@ pub(crate) struct Flow {
 pub(crate) struct Laid {
     /// The melody first, then the bodies.
     pub files: Vec<Written>,
-    /// The places of the nodes of each loop.
+    /// The places of the nodes of each loop; its body is the file after the last one's.
     pub loops: Vec<Vec<usize>>,
 }
 
 impl Flow {
+    /// Which nodes are part of a cycle.
+    pub fn cyclic(&self) -> Vec<bool> {
+        let mut cyclic = vec![false; self.nodes.len()];
+        for place in cycles(self.nodes.len(), &self.arcs).into_iter().flatten() {
+            if let Some(cyclic) = cyclic.get_mut(place) {
+                *cyclic = true;
+            }
+        }
+        cyclic
+    }
+
     /// Writes the melody and the bodies of its loops. `base` begins the names of files, `kind` the name of a body.
     pub fn lay(mut self, base: &str, ending: &str) -> Laid {
         let loops = cycles(self.nodes.len(), &self.arcs);
@@ -172,6 +197,9 @@ impl Flow {
                 None if back => outputs.insert((arc.from, DONE.to_owned())),
                 None => false,
             };
+            if let Gate::Without(port) = &arc.gate {
+                outputs.insert((arc.from, port.clone()));
+            }
         }
         outputs
     }
@@ -308,6 +336,7 @@ impl Body {
 struct Ports {
     ports: Vec<(String, Port)>,
     needs: Vec<String>,
+    conditions: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -315,6 +344,8 @@ struct Port {
     sources: Vec<String>,
     together: bool,
     soft: bool,
+    /// An expression instead of sources.
+    computed: Option<String>,
 }
 
 impl Ports {
@@ -328,6 +359,18 @@ impl Ports {
 
     fn take(&mut self, arc: &Arc, from: &str) {
         let Some(output) = &arc.output else { return self.need(from) };
+        match &arc.gate {
+            Gate::Open => {}
+            Gate::Filter(holds) => {
+                self.conditions.push(format!("{from}.{output}.exists(i, {holds})"));
+                self.port(&arc.input).computed = Some(format!("{from}.{output}.filter(i, {holds})"));
+                return;
+            }
+            Gate::Without(other) => {
+                self.conditions.push(format!("!has({from}.{other})"));
+                self.port(&arc.input).soft = true;
+            }
+        }
         let port = self.port(&arc.input);
         port.together |= arc.together;
         port.add(format!("{from}.{output}"));
@@ -356,6 +399,7 @@ impl Ports {
     fn into_node(self, node: &mut DraftNode) {
         for (name, port) in self.ports {
             let source = match port.sources.as_slice() {
+                _ if port.computed.is_some() => format!("{{ expr = {} }}", quoted(&port.computed.unwrap_or_default())),
                 [one] if port.soft => format!("{{ from = {}, kind = \"soft\" }}", quoted(one)),
                 [one] if !port.together => quoted(one),
                 many => {
@@ -367,6 +411,9 @@ impl Ports {
             node.inputs.push((name, source));
         }
         node.needs.extend(self.needs);
+        if !self.conditions.is_empty() {
+            node.more.push(("if", quoted(&self.conditions.join(" && "))));
+        }
     }
 }
 
@@ -391,7 +438,7 @@ mod tests {
         }
         for (from, to, data) in arcs.iter().copied() {
             let output = data.then(|| "main".to_owned());
-            flow.arcs.push(Arc { from, output, to, input: "main".to_owned(), together: false });
+            flow.arcs.push(Arc { from, output, to, input: "main".to_owned(), together: false, gate: Gate::Open });
         }
         flow
     }

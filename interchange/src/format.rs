@@ -2,7 +2,7 @@
 
 use crate::json::{self, Json};
 use crate::report::{Imported, Refusal};
-use crate::{dot, wfformat};
+use crate::{dot, n8n, wfformat};
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +57,10 @@ pub fn import(base: &str, bytes: &[u8], format: Option<Format>) -> Result<Import
     let json = json::read(text)?;
     match format.or_else(|| format_of(&json)) {
         Some(Format::WfFormat) => wfformat::import(base, text, &json),
+        Some(Format::N8n) => match n8n::workflow_of(&json) {
+            Some(workflow) => n8n::import(base, text, workflow),
+            None => Err(unknown(text, &json)),
+        },
         _ => Err(unknown(text, &json)),
     }
 }
@@ -86,7 +90,10 @@ fn utf8(bytes: &[u8]) -> Result<&str, Refusal> {
 }
 
 fn format_of(json: &Json<'_>) -> Option<Format> {
-    wfformat::read::is_wfformat(json).then_some(Format::WfFormat)
+    if wfformat::read::is_wfformat(json) {
+        return Some(Format::WfFormat);
+    }
+    n8n::workflow_of(json).map(|_| Format::N8n)
 }
 
 fn unknown(text: &str, json: &Json<'_>) -> Refusal {

@@ -15,6 +15,7 @@ mod dot;
 mod flow;
 mod format;
 mod json;
+mod n8n;
 mod names;
 mod report;
 mod toml;

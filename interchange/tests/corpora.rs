@@ -14,7 +14,7 @@ fn imported(path: &Path, format: Format) -> (Imported, usize) {
     let bytes = std::fs::read(path).unwrap();
     let imported = import("x", &bytes, None).unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
     assert_eq!(imported.report.format, format, "{}", path.display());
-    let nodes = nodes(&checked(&imported));
+    let nodes = nodes(&checked(&path.display().to_string(), &imported));
     (imported, nodes)
 }
 
@@ -97,5 +97,41 @@ fn every_graph_is_read() {
         let (imported, nodes) = imported(&path, Format::Dot);
         eprintln!("{} {} {}", path.file_stem().unwrap().display(), imported.report.nodes, imported.report.edges);
         assert_eq!(nodes, imported.report.nodes, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_workflow_of_n8n_comes_through() {
+    let Some(files) = files("n8n", "json") else { return };
+    let (invalid, sound): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.into_iter().partition(|path| path.parent().is_some_and(|folder| folder.ends_with("invalid")));
+    assert!(sound.len() >= 219 && invalid.len() == 6, "{} and {}", sound.len(), invalid.len());
+    for path in sound {
+        let (imported, nodes) = imported(&path, Format::N8n);
+        let json: serde_json::Value = serde_json::from_str(&text(&path)).unwrap();
+        let all = json["nodes"].as_array().unwrap().iter();
+        let real = all.filter(|node| node["type"] != "n8n-nodes-base.stickyNote").count();
+        let kinds =
+            json["connections"].as_object().unwrap().values().flat_map(|kinds| kinds.as_object().unwrap().values());
+        let slots = kinds.flat_map(|slots| slots.as_array().unwrap());
+        let links: usize = slots.filter_map(|slot| slot.as_array()).map(Vec::len).sum();
+        assert_eq!((imported.report.nodes, imported.report.edges), (real, links), "{}", path.display());
+        assert_eq!(nodes, real, "{}", path.display());
+    }
+    // Where Python's reader sees the fault too.
+    let lines = [
+        ("Perplexity", 1389),
+        ("Exa.ai", 1359),
+        ("ERPNext", 733),
+        ("Supercharge", 397),
+        ("ALL_unique", 1),
+        ("LlamaParse", 601),
+    ];
+    for path in invalid {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let refusal = import("x", &std::fs::read(&path).unwrap(), None).unwrap_err();
+        let (_, line) = lines.iter().find(|(part, _)| name.contains(part)).unwrap();
+        assert_eq!(refusal.place.map(|(line, _)| line), Some(*line), "{name}: {refusal}");
+        assert!(!refusal.help.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::read::{Graph, Node, read};
 use crate::Format;
-use crate::flow::{Arc, Flow, MAX_ITERATIONS};
+use crate::flow::{Arc, Flow, Gate, MAX_ITERATIONS};
 use crate::names::{melody_name, player_name};
 use crate::report::{Findings, Imported, Refusal, Report};
 use crate::toml::{Draft, DraftNode};
@@ -53,7 +53,7 @@ pub(crate) fn import(base: &str, text: &str, latin1: bool) -> Result<Imported, R
                 node.comments.push(format!("{} → {}: {label}", one_line(named(from)), one_line(named(to))));
             }
         }
-        flow.arcs.push(Arc { from, output: None, to, input: String::new(), together: false });
+        flow.arcs.push(Arc { from, output: None, to, input: String::new(), together: false, gate: Gate::Open });
     }
     if let Some(more) = graph.more {
         findings.note("what follows the first graph", "file", more);

@@ -45,12 +45,12 @@ impl Catalog for Everyone {
 }
 
 /// Checks an import; panics with the findings.
-pub fn checked(imported: &Imported) -> Checked {
+pub fn checked(of: &str, imported: &Imported) -> Checked {
     let names: BTreeSet<&str> = imported.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names.len(), imported.files.len(), "two files have one name: {names:?}");
     let top = &imported.files[0];
     check(&Files(imported), &top.name, &top.text, &Everyone)
-        .unwrap_or_else(|found| panic!("{}\n{}", render(&found, false), top.text))
+        .unwrap_or_else(|found| panic!("{of}: {}", render(&found, false)))
 }
 
 /// Nodes of all melodies, loops and nested melodies not counted.
