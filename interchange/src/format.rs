@@ -2,7 +2,7 @@
 
 use crate::json::{self, Json};
 use crate::report::{Imported, Refusal};
-use crate::{dot, n8n, wfformat};
+use crate::{comfyui, dot, n8n, wfformat};
 
 /// A format of another tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +61,9 @@ pub fn import(base: &str, bytes: &[u8], format: Option<Format>) -> Result<Import
             Some(workflow) => n8n::import(base, text, workflow),
             None => Err(unknown(text, &json)),
         },
+        Some(Format::ComfyUi) if comfyui::is_workflow(&json) || comfyui::is_prompt(&json) => {
+            comfyui::import(base, text, &json)
+        }
         _ => Err(unknown(text, &json)),
     }
 }
@@ -93,10 +96,18 @@ fn format_of(json: &Json<'_>) -> Option<Format> {
     if wfformat::read::is_wfformat(json) {
         return Some(Format::WfFormat);
     }
-    n8n::workflow_of(json).map(|_| Format::N8n)
+    if n8n::workflow_of(json).is_some() {
+        return Some(Format::N8n);
+    }
+    (comfyui::is_workflow(json) || comfyui::is_prompt(json)).then_some(Format::ComfyUi)
 }
 
 fn unknown(text: &str, json: &Json<'_>) -> Refusal {
+    if json.is_list() {
+        let help = "give one of the workflows that it lists, each in a file of its own";
+        let message = "this is a list, not a workflow: an index of workflows, perhaps";
+        return Refusal::new(message, help).at(text, json.at);
+    }
     let help = "n8n has `nodes` and `connections`, ComfyUI `nodes` and `links`, WfFormat `workflow`";
     Refusal::new("this JSON is no workflow of a known format", help).at(text, json.at)
 }

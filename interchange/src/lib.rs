@@ -11,6 +11,7 @@
 //! text that is broken is refused with its line.
 
 pub mod chart;
+mod comfyui;
 mod dot;
 mod flow;
 mod format;

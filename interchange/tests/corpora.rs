@@ -135,3 +135,30 @@ fn every_workflow_of_n8n_comes_through() {
         assert!(!refusal.help.is_empty());
     }
 }
+
+#[test]
+fn every_workflow_of_comfyui_comes_through() {
+    let Some(files) = files("comfyui", "json") else { return };
+    let (indexes, workflows): (Vec<PathBuf>, Vec<PathBuf>) = files
+        .into_iter()
+        .partition(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("index")));
+    assert!(workflows.len() >= 429 && indexes.len() == 10, "{} and {}", workflows.len(), indexes.len());
+    for path in workflows {
+        let (imported, nodes) = imported(&path, Format::ComfyUi);
+        let json: serde_json::Value = serde_json::from_str(&text(&path)).unwrap();
+        let none = Vec::new();
+        let subgraphs = json["definitions"]["subgraphs"].as_array().unwrap_or(&none);
+        let (mut real, mut links) = (0, 0);
+        for graph in std::iter::once(&json).chain(subgraphs) {
+            let note = |node: &&serde_json::Value| matches!(node["type"].as_str(), Some("Note" | "MarkdownNote"));
+            real += graph["nodes"].as_array().unwrap().iter().filter(|node| !note(node)).count();
+            links += graph["links"].as_array().unwrap().len();
+        }
+        assert_eq!((imported.report.nodes, imported.report.edges), (real, links), "{}", path.display());
+        assert!(nodes <= real, "{}", path.display());
+    }
+    for path in indexes {
+        let refusal = import("x", &std::fs::read(&path).unwrap(), None).unwrap_err();
+        assert!(refusal.place.is_some() && !refusal.help.is_empty(), "{}: {refusal}", path.display());
+    }
+}
