@@ -18,6 +18,7 @@ mod seating;
 mod state;
 mod view;
 mod watch;
+mod whole;
 
 use clap::Parser as _;
 use std::process::ExitCode;

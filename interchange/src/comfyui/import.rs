@@ -7,7 +7,7 @@ use crate::Format;
 use crate::flow::{Arc, Flow, Gate, MAX_ITERATIONS};
 use crate::json::{Json, Value};
 use crate::names::{Ids, melody_name};
-use crate::report::{Findings, Imported, Refusal, Report};
+use crate::report::{Findings, Imported, Refusal, Report, Written};
 use crate::toml::{Draft, DraftNode, quoted, setting, table};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,8 +26,14 @@ pub(crate) fn import(base: &str, text: &str, json: &Json<'_>) -> Result<Imported
     let mut library = Library::new(base, &graphs);
     library.widen(&graphs);
     let mut files = Vec::new();
-    for graph in &graphs {
-        files.extend(library.lay(base, graph, &mut findings));
+    for (place, graph) in graphs.iter().enumerate() {
+        let sub = library.subs.get(graph.id).filter(|sub| sub.place == place);
+        if place == 0 || sub.is_some() {
+            files.extend(library.lay(base, graph, sub, &mut findings));
+        } else {
+            let what = "subgraph that is empty, contains itself or has no id of its own, with all its nodes";
+            findings.note(what, graph.name.unwrap_or(graph.id), graph.at);
+        }
     }
     let report = Report {
         format: Format::ComfyUi,
@@ -40,11 +46,15 @@ pub(crate) fn import(base: &str, text: &str, json: &Json<'_>) -> Result<Imported
 
 /// A subgraph as its instances see it.
 struct Sub<'j> {
+    /// Its place among the graphs.
+    place: usize,
     ending: String,
     named: Named,
     /// Types of its inputs.
     types: Vec<String>,
     outputs: &'j [Port<'j>],
+    /// The outputs that something within it gives.
+    given: BTreeSet<usize>,
 }
 
 /// Subgraphs by id.
@@ -56,14 +66,17 @@ struct Library<'j> {
 impl<'j> Library<'j> {
     fn new(base: &str, graphs: &'j [Graph<'j, '_>]) -> Self {
         let (mut ids, mut subs) = (Ids::default(), HashMap::new());
-        for graph in graphs.iter().skip(1) {
-            let ending = format!(
-                "-{}",
-                ids.of(graph.name.unwrap_or("subgraph"), "subgraph").trim_end_matches('_').replace('_', "-")
-            );
+        for (place, graph) in graphs.iter().enumerate().skip(1) {
+            let playable = !graph.id.is_empty() && !graph.nodes.is_empty() && !contains_itself(graph, graphs);
+            if !playable || subs.contains_key(graph.id) {
+                continue;
+            }
+            let id = ids.of(graph.name.unwrap_or("subgraph"), "subgraph");
+            let ending = format!("-{}", id.trim_end_matches('_').replace('_', "-"));
             let types = graph.inputs.iter().map(|port| types::of(port.ty)).collect();
             let named = Named::new(&graph.inputs, &graph.outputs);
-            subs.insert(graph.id, Sub { ending, named, types, outputs: &graph.outputs });
+            let given = graph.links.iter().filter(|link| link.to == End::Border).map(|link| link.input).collect();
+            subs.insert(graph.id, Sub { place, ending, named, types, outputs: &graph.outputs, given });
         }
         Self { base: base.to_owned(), subs }
     }
@@ -110,8 +123,13 @@ impl<'j> Library<'j> {
     }
 
     /// Writes a graph: the workflow itself, or a subgraph.
-    fn lay(&self, base: &str, graph: &Graph<'_, '_>, findings: &mut Findings<'_>) -> Vec<crate::Written> {
-        let sub = self.subs.get(graph.id).filter(|_| !graph.id.is_empty());
+    fn lay(
+        &self,
+        base: &str,
+        graph: &Graph<'_, '_>,
+        sub: Option<&Sub<'_>>,
+        findings: &mut Findings<'_>,
+    ) -> Vec<Written> {
         let name = graph.name.unwrap_or(base);
         let mut flow = Flow { head: Draft { name: melody_name(name), ..Draft::default() }, ..Flow::default() };
         flow.head.title = (flow.head.name != name).then(|| name.to_owned());
@@ -131,7 +149,7 @@ impl<'j> Library<'j> {
         for (node, used) in graph.nodes.iter().zip(&used) {
             let used: Vec<usize> = used.iter().copied().collect();
             let id = flow.ids.of(node.title.unwrap_or(node.kind), "node");
-            match self.subs.get(node.kind).filter(|_| node.mode != Mode::Bypassed) {
+            match self.played(node) {
                 Some(sub) => {
                     flow.nodes.push(self.instance(node, id, sub, graph, names.len(), findings));
                     names.push(sub.seen_by(node));
@@ -146,6 +164,10 @@ impl<'j> Library<'j> {
         let own = sub.map(|sub| &sub.named);
         let mut outputs: BTreeMap<usize, String> = BTreeMap::new();
         for link in &graph.links {
+            if let Some(what) = self.leads_nowhere(graph, link) {
+                findings.note(what, graph.name.unwrap_or("workflow"), link.at);
+                continue;
+            }
             connect(graph, link, &names, own, &mut flow, &mut outputs);
         }
         if let Some(sub) = sub {
@@ -165,6 +187,28 @@ impl<'j> Library<'j> {
             findings.note(what, kinds.join(", "), inside.first().map_or(0, |node| node.at));
         }
         laid.files
+    }
+
+    /// The subgraph that a node plays.
+    fn played(&self, node: &Node<'_, '_>) -> Option<&Sub<'j>> {
+        self.subs.get(node.kind).filter(|_| node.mode != Mode::Bypassed)
+    }
+
+    /// Why a link of an instance cannot be: its subgraph has no such input, or gives no such output.
+    fn leads_nowhere(&self, graph: &Graph<'_, '_>, link: &Link) -> Option<&'static str> {
+        if let End::Node(from) = link.from
+            && let Some((node, sub)) = graph.nodes.get(from).and_then(|node| Some((node, self.played(node)?)))
+            && !sub.output(node, link.output).is_some_and(|place| sub.given.contains(&place))
+        {
+            return Some("link from an output that its subgraph does not give");
+        }
+        if let End::Node(to) = link.to
+            && let Some((node, sub)) = graph.nodes.get(to).and_then(|node| Some((node, self.played(node)?)))
+            && sub.input(node.inputs.get(link.input).map_or("", |port| port.name), link.input).is_none()
+        {
+            return Some("link into an input that its subgraph does not have");
+        }
+        None
     }
 
     /// A node that plays a subgraph. Values of its widgets are bound to the inputs of their names.
@@ -217,20 +261,40 @@ impl Sub<'_> {
         self.by_name(name).or_else(|| (place < self.named.inputs.len()).then_some(place))
     }
 
+    /// The place of an output as an instance names it.
+    fn output(&self, node: &Node<'_, '_>, place: usize) -> Option<usize> {
+        let name = node.outputs.get(place).map_or("", |port| port.name);
+        let named = self.outputs.iter().position(|known| known.name == name);
+        named.or_else(|| (place < self.outputs.len()).then_some(place))
+    }
+
     /// The ports of an instance, by its own places, in the subgraph's names.
     fn seen_by(&self, node: &Node<'_, '_>) -> Named {
         let input = |(place, port): (usize, &Port<'_>)| {
             self.input(port.name, place).map_or_else(|| format!("in_{place}"), |place| self.named.input(place))
         };
-        let output = |(place, port): (usize, &Port<'_>)| {
-            let place = self.outputs.iter().position(|known| known.name == port.name).unwrap_or(place);
-            self.named.output(place)
-        };
+        let output = |place: usize| self.named.output(self.output(node, place).unwrap_or(place));
         Named {
             inputs: node.inputs.iter().enumerate().map(input).collect(),
-            outputs: node.outputs.iter().enumerate().map(output).collect(),
+            outputs: (0..node.outputs.len()).map(output).collect(),
         }
     }
+}
+
+/// Whether a subgraph plays itself, be it through others.
+fn contains_itself(graph: &Graph<'_, '_>, graphs: &[Graph<'_, '_>]) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![graph]);
+    while let Some(outer) = open.pop() {
+        for inner in outer.nodes.iter().flat_map(|node| graphs.iter().skip(1).filter(|known| known.id == node.kind)) {
+            if inner.id == graph.id {
+                return true;
+            }
+            if seen.insert(inner.id) {
+                open.push(inner);
+            }
+        }
+    }
+    false
 }
 
 /// Whether a constant has a type.

@@ -21,6 +21,8 @@ pub(super) struct Graph<'j, 't> {
     pub groups: Vec<&'j str>,
     /// Links counted, those that lead nowhere among them.
     pub counted: usize,
+    /// Where it stands.
+    pub at: usize,
 }
 
 /// A node.
@@ -96,6 +98,7 @@ pub(super) fn read<'j, 't>(
 fn graph<'j, 't>(text: &str, json: &'j Json<'t>, findings: &mut Findings<'_>) -> Result<Graph<'j, 't>, Refusal> {
     let mut graph = Graph {
         id: json.get("id").text().unwrap_or_default(),
+        at: json.at,
         name: json.get("name").text().filter(|name| !name.trim().is_empty()),
         inputs: ports(json.get("inputs")),
         outputs: ports(json.get("outputs")),

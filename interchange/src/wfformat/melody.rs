@@ -94,5 +94,7 @@ fn files(recorded: &Recorded, places: &[u32]) -> Option<String> {
             entries.push((file.id.clone(), file.bytes.map_or_else(|| quoted("unknown"), whole)));
         }
     }
+    // Their order has no meaning, and a melody's settings keep none.
+    entries.sort();
     (!entries.is_empty()).then(|| table(&entries))
 }
