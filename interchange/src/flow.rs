@@ -127,7 +127,11 @@ impl Flow {
             if let Some(body) = inside {
                 if body.back.contains(&(arc.from, arc.to)) {
                     let name = body.carry(from_id, output.unwrap_or(DONE));
-                    let port = if output.is_some() { arc.input.clone() } else { format!("after_{from_id}") };
+                    let port = if output.is_some() {
+                        arc.input.clone()
+                    } else {
+                        format!("after_{from_id}").chars().take(64).collect()
+                    };
                     taker.take_first(&port, format!("inputs.{name}"), output.is_none());
                 } else {
                     taker.take(arc, from_id);

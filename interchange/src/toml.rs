@@ -4,6 +4,7 @@
 //! memory of the text, and an import of ten thousand nodes is mostly writing.
 
 use crate::json::{Json, Value};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Deeper values are written as JSON text, well before the melody's reader would refuse them.
@@ -120,6 +121,19 @@ fn write_table(text: &mut String, name: &str, entries: &[(String, String)]) {
     const WIDEST: usize = 96;
     if entries.is_empty() {
         return;
+    }
+    // Of a key that is written twice, the last entry counts, as in JSON.
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+    last.extend(entries.iter().enumerate().map(|(place, (key, _))| (key.as_str(), place)));
+    let kept: Vec<(String, String)>;
+    let mut entries = entries;
+    if last.len() < entries.len() {
+        let numbered = entries.iter().enumerate();
+        kept = numbered
+            .filter(|(place, (key, _))| last.get(key.as_str()) == Some(place))
+            .map(|(_, entry)| entry.clone())
+            .collect();
+        entries = &kept;
     }
     let width: usize = entries.iter().map(|(key, value)| key.len() + value.len() + 5).sum();
     if width <= WIDEST && !entries.iter().any(|(_, value)| value.contains('\n')) {

@@ -21,7 +21,10 @@ fn a_graph_comes_in_and_goes_out() {
     house.write("my rules.gv", GRAPH);
     let summary = house.expect(0, &["import", "my rules.gv", "--json"]);
     let summary = summary.summary();
-    assert_eq!((&summary["format"], summary["nodes"].as_u64(), summary["edges"].as_u64()), (&"dot".into(), Some(3), Some(3)));
+    assert_eq!(
+        (&summary["format"], summary["nodes"].as_u64(), summary["edges"].as_u64()),
+        (&"dot".into(), Some(3), Some(3))
+    );
     assert_eq!(summary["unsupported"], serde_json::json!([]));
 
     let checked = house.expect(3, &["check", "my-rules.melody.toml", "--json"]);

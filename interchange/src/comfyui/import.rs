@@ -6,7 +6,7 @@ use super::{prompt, types};
 use crate::Format;
 use crate::flow::{Arc, Flow, Gate, MAX_ITERATIONS};
 use crate::json::{Json, Value};
-use crate::names::{Ids, melody_name};
+use crate::names::{Ids, melody_name, slug};
 use crate::report::{Findings, Imported, Refusal, Report, Written};
 use crate::toml::{Draft, DraftNode, quoted, setting, table};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,11 +71,14 @@ impl<'j> Library<'j> {
             if !playable || subs.contains_key(graph.id) {
                 continue;
             }
-            let id = ids.of(graph.name.unwrap_or("subgraph"), "subgraph");
+            // Names with `loop` are those of the bodies of cycles.
+            let name = slug(graph.name.unwrap_or("subgraph"), "subgraph").replace("loop", "cycle");
+            let id = ids.of(&name, "subgraph");
             let ending = format!("-{}", id.trim_end_matches('_').replace('_', "-"));
             let types = graph.inputs.iter().map(|port| types::of(port.ty)).collect();
             let named = Named::new(&graph.inputs, &graph.outputs);
-            let given = graph.links.iter().filter(|link| link.to == End::Border).map(|link| link.input).collect();
+            let given = graph.links.iter().filter(|link| link.to == End::Border).map(|link| link.input);
+            let given = given.filter(|place| *place < graph.outputs.len()).collect();
             subs.insert(graph.id, Sub { place, ending, named, types, outputs: &graph.outputs, given });
         }
         Self { base: base.to_owned(), subs }
@@ -164,7 +167,7 @@ impl<'j> Library<'j> {
         let own = sub.map(|sub| &sub.named);
         let mut outputs: BTreeMap<usize, String> = BTreeMap::new();
         for link in &graph.links {
-            if let Some(what) = self.leads_nowhere(graph, link) {
+            if let Some(what) = self.leads_nowhere(graph, link, sub) {
                 findings.note(what, graph.name.unwrap_or("workflow"), link.at);
                 continue;
             }
@@ -195,7 +198,12 @@ impl<'j> Library<'j> {
     }
 
     /// Why a link of an instance cannot be: its subgraph has no such input, or gives no such output.
-    fn leads_nowhere(&self, graph: &Graph<'_, '_>, link: &Link) -> Option<&'static str> {
+    fn leads_nowhere(&self, graph: &Graph<'_, '_>, link: &Link, own: Option<&Sub<'_>>) -> Option<&'static str> {
+        let (inputs, outputs) = own.map_or((0, 0), |own| (own.named.inputs.len(), own.named.outputs.len()));
+        let beyond = |end: End, slot: usize, ports: usize| end == End::Border && slot >= ports;
+        if beyond(link.from, link.output, inputs) || beyond(link.to, link.input, outputs) {
+            return Some("link at the border of a subgraph that has no such port");
+        }
         if let End::Node(from) = link.from
             && let Some((node, sub)) = graph.nodes.get(from).and_then(|node| Some((node, self.played(node)?)))
             && !sub.output(node, link.output).is_some_and(|place| sub.given.contains(&place))
@@ -270,13 +278,15 @@ impl Sub<'_> {
 
     /// The ports of an instance, by its own places, in the subgraph's names.
     fn seen_by(&self, node: &Node<'_, '_>) -> Named {
-        let input = |(place, port): (usize, &Port<'_>)| {
-            self.input(port.name, place).map_or_else(|| format!("in_{place}"), |place| self.named.input(place))
+        let input = |place: usize| {
+            let name = node.inputs.get(place).map_or("", |port| port.name);
+            self.input(name, place).map_or_else(|| format!("in_{place}"), |place| self.named.input(place))
         };
         let output = |place: usize| self.named.output(self.output(node, place).unwrap_or(place));
+        // An instance may name fewer ports than its subgraph has, and link them all the same.
         Named {
-            inputs: node.inputs.iter().enumerate().map(input).collect(),
-            outputs: (0..node.outputs.len()).map(output).collect(),
+            inputs: (0..node.inputs.len().max(self.named.inputs.len())).map(input).collect(),
+            outputs: (0..node.outputs.len().max(self.named.outputs.len())).map(output).collect(),
         }
     }
 }

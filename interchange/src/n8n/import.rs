@@ -53,7 +53,9 @@ fn head(workflow: &Workflow<'_, '_>, base: &str, findings: &mut Findings<'_>) ->
     head.title = (head.name != name).then(|| name.to_owned());
     head.comments = workflow.notes.iter().map(|note| (*note).to_owned()).collect();
     head.more.extend(triggers::on(&workflow.nodes, workflow.settings, findings).map(|on| ("on", on)));
-    if let Some(seconds) = workflow.settings.get("executionTimeout").count().filter(|seconds| *seconds > 0) {
+    if let Some(seconds) =
+        workflow.settings.get("executionTimeout").count().filter(|seconds| (1..=31_536_000).contains(seconds))
+    {
         head.more.push(("limits", format!("{{ wall = \"{seconds}s\" }}")));
     }
     if let Some(other) = workflow.settings.find("errorWorkflow") {
@@ -64,7 +66,8 @@ fn head(workflow: &Workflow<'_, '_>, base: &str, findings: &mut Findings<'_>) ->
 
 /// The port of an output or an input: `main`, `main_1`, `ai_tool`, …
 fn port(kind: &str, place: u64) -> String {
-    let name = slug(kind, "port");
+    let mut name = slug(kind, "port");
+    name.truncate(40);
     if place == 0 { name } else { format!("{name}_{place}") }
 }
 
