@@ -353,44 +353,50 @@ struct Port {
 }
 
 impl Ports {
-    fn port(&mut self, name: &str) -> &mut Port {
-        let place = self.ports.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
-            self.ports.push((name.to_owned(), Port::default()));
-            self.ports.len() - 1
-        });
-        &mut self.ports[place].1
+    /// Changes what is known of a port.
+    fn port(&mut self, name: &str, change: impl FnOnce(&mut Port)) {
+        match self.ports.iter_mut().find(|(known, _)| known == name) {
+            Some((_, port)) => change(port),
+            None => {
+                let mut port = Port::default();
+                change(&mut port);
+                self.ports.push((name.to_owned(), port));
+            }
+        }
     }
 
     fn take(&mut self, arc: &Arc, from: &str) {
         let Some(output) = &arc.output else { return self.need(from) };
+        let source = format!("{from}.{output}");
         match &arc.gate {
             Gate::Open => {}
             Gate::Filter(holds) => {
-                self.conditions.push(format!("{from}.{output}.exists(i, {holds})"));
-                self.port(&arc.input).computed = Some(format!("{from}.{output}.filter(i, {holds})"));
-                return;
+                self.conditions.push(format!("{source}.exists(i, {holds})"));
+                return self.port(&arc.input, |port| port.computed = Some(format!("{source}.filter(i, {holds})")));
             }
             Gate::Without(other) => {
                 self.conditions.push(format!("!has({from}.{other})"));
-                self.port(&arc.input).soft = true;
+                self.port(&arc.input, |port| port.soft = true);
             }
         }
-        let port = self.port(&arc.input);
-        port.together |= arc.together;
-        port.add(format!("{from}.{output}"));
+        self.port(&arc.input, |port| {
+            port.together |= arc.together;
+            port.add(source);
+        });
     }
 
     /// A carried value goes before what comes from outside: that is the first iteration's.
     fn take_first(&mut self, name: &str, source: String, soft: bool) {
-        let port = self.port(name);
-        port.soft |= soft;
-        if !port.sources.contains(&source) {
-            port.sources.insert(0, source);
-        }
+        self.port(name, |port| {
+            port.soft |= soft;
+            if !port.sources.contains(&source) {
+                port.sources.insert(0, source);
+            }
+        });
     }
 
     fn bind(&mut self, name: &str, source: String) {
-        self.port(name).add(source);
+        self.port(name, |port| port.add(source));
     }
 
     fn need(&mut self, id: &str) {

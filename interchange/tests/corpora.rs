@@ -14,7 +14,8 @@ fn imported(path: &Path, format: Format) -> (Imported, usize) {
     let bytes = std::fs::read(path).unwrap();
     let imported = import("x", &bytes, None).unwrap_or_else(|refusal| panic!("{}: {refusal}", path.display()));
     assert_eq!(imported.report.format, format, "{}", path.display());
-    let nodes = nodes(&checked(&path.display().to_string(), &imported));
+    checked(&path.display().to_string(), &imported);
+    let nodes = nodes(&imported);
     (imported, nodes)
 }
 

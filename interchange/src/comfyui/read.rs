@@ -211,6 +211,9 @@ fn ports<'j>(json: &'j Json<'_>) -> Vec<Port<'j>> {
 fn node<'j, 't>(json: &'j Json<'t>, key: String, kind: &'j str, findings: &mut Findings<'_>) -> Node<'j, 't> {
     let properties = json.get("properties");
     let package = properties.find("cnr_id").or_else(|| properties.find("aux_id")).and_then(Json::text);
+    if kind.starts_with("workflow>") || kind.starts_with("workflow/") {
+        findings.note("nodes of a group node: its player stands for them", format!("{kind} (#{key})"), json.at);
+    }
     let mode = match json.get("mode").count() {
         Some(2) => Mode::Muted,
         Some(4) => Mode::Bypassed,

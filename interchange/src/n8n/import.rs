@@ -153,7 +153,7 @@ fn joins(workflow: &Workflow<'_, '_>, flow: &Flow, findings: &mut Findings<'_>) 
     let cyclic = flow.cyclic();
     let cyclic = |place: usize| cyclic.get(place).copied().unwrap_or_default();
     // What comes round again is no second delivery.
-    let once = |arc: &&Arc| !arc.together && !(cyclic(arc.from) && cyclic(arc.to));
+    let once = |arc: &&Arc| !(arc.together || cyclic(arc.from) && cyclic(arc.to));
     for arc in flow.arcs.iter().filter(once) {
         *into.entry((arc.to, arc.input.as_str())).or_default() += 1;
     }

@@ -63,7 +63,13 @@ pub(super) struct Link<'j> {
 
 /// The workflow within a JSON value: itself, the only one of a list, or below `workflow`.
 pub(crate) fn workflow_of<'j, 't>(json: &'j Json<'t>) -> Option<&'j Json<'t>> {
-    let fits = |json: &Json<'_>| json.get("nodes").is_list() && json.get("connections").is_object();
+    // A workflow of one node may come without connections.
+    let lone = |json: &Json<'_>| {
+        let first = json.get("nodes").items().first();
+        json.get("connections").items().is_empty()
+            && first.is_some_and(|node| node.get("type").text().is_some() && node.get("parameters").is_object())
+    };
+    let fits = |json: &Json<'_>| json.get("nodes").is_list() && (json.get("connections").is_object() || lone(json));
     let inner = match &json.value {
         Value::List(items) if items.len() == 1 => items.first()?,
         _ if fits(json) => json,

@@ -81,6 +81,7 @@ fn what_is_no_workflow_says_where() {
         "line 2, column 2: a node has no `name` or no `type`"
     );
     assert_eq!(fault("{\"nodes\": [], \"connections\": {}}"), "line 1, column 1: the workflow has no nodes");
+    assert_eq!(imported(r#"[{"nodes": [{"name": "A", "type": "x.y", "parameters": {}}]}]"#).report.nodes, 1);
     assert_eq!(fault("{\"nodes\": [}"), "line 1, column 12: a value is missing, or this is not JSON");
     assert_eq!(fault("hello"), "line 1, column 1: this begins neither as JSON nor as a graph");
     assert_eq!(fault("{\"a\": 1}"), "line 1, column 1: this JSON is no workflow of a known format");

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use symphony_ecs_core::melody::model::PlayerRef;
 use symphony_ecs_core::melody::sources::Sources;
-use symphony_ecs_core::melody::{Checked, check, render};
+use symphony_ecs_core::melody::{Checked, check, parse, render};
 use symphony_ecs_core::ports::{Catalog, CatalogError, Operation};
 use symphony_ecs_core::value::Digest;
-use symphony_interchange::Imported;
+use symphony_interchange::{Imported, Written};
 
 /// Files of an import.
 pub struct Files<'i>(pub &'i Imported);
@@ -53,7 +53,10 @@ pub fn checked(of: &str, imported: &Imported) -> Checked {
         .unwrap_or_else(|found| panic!("{of}: {}", render(&found, false)))
 }
 
-/// Nodes of all melodies; the loops that hold cycles are not counted.
-pub fn nodes(checked: &Checked) -> usize {
-    checked.melodies.iter().flat_map(|melody| &melody.melody.nodes).filter(|node| node.repeat.is_none()).count()
+/// Nodes of all melodies that were written; the loops that hold cycles are not counted.
+pub fn nodes(imported: &Imported) -> usize {
+    let melodies = imported.files.iter().filter(|file| file.name.ends_with(".melody.toml"));
+    let read =
+        |file: &Written| parse(&file.name, &file.text).unwrap_or_else(|found| panic!("{}", render(&found, false)));
+    melodies.flat_map(|file| read(file).melody.nodes).filter(|node| node.repeat.is_none()).count()
 }
