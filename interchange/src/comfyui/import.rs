@@ -266,13 +266,13 @@ impl Sub<'_> {
 
     /// The place of an input as an instance names it; instances may leave inputs out.
     fn input(&self, name: &str, place: usize) -> Option<usize> {
-        self.by_name(name).or_else(|| (place < self.named.inputs.len()).then_some(place))
+        self.by_name(name).filter(|_| !name.is_empty()).or_else(|| (place < self.named.inputs.len()).then_some(place))
     }
 
     /// The place of an output as an instance names it.
     fn output(&self, node: &Node<'_, '_>, place: usize) -> Option<usize> {
         let name = node.outputs.get(place).map_or("", |port| port.name);
-        let named = self.outputs.iter().position(|known| known.name == name);
+        let named = self.outputs.iter().position(|known| known.name == name && !name.is_empty());
         named.or_else(|| (place < self.outputs.len()).then_some(place))
     }
 
