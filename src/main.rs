@@ -6,7 +6,6 @@ mod control;
 mod exit;
 mod failure;
 mod files;
-mod graph;
 mod hidden;
 mod inputs;
 mod interrupt;
@@ -21,6 +20,7 @@ mod seating;
 mod state;
 mod view;
 mod watch;
+mod whole;
 mod why;
 
 use clap::Parser as _;

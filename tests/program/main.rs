@@ -6,6 +6,7 @@ mod commands;
 mod docs;
 mod examples;
 mod gallery;
+mod importing;
 mod rerun;
 mod resuming;
 

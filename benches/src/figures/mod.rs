@@ -6,6 +6,7 @@ pub mod cold;
 pub mod dirty;
 pub mod durable;
 pub mod huge;
+pub mod import;
 pub mod loops;
 pub mod roundtrip;
 pub mod track;
@@ -37,6 +38,7 @@ pub static ALL: &[Figure] = &[
     cold::FIGURE,
     check::FIGURE,
     dirty::FIGURE,
+    import::FIGURE,
 ];
 
 /// A sample that nobody knows.
