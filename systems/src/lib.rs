@@ -13,6 +13,7 @@ pub mod record;
 pub mod restore;
 pub mod run;
 pub mod runs;
+pub mod simulate;
 pub mod stage;
 
 pub use options::RunOptions;
