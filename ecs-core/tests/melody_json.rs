@@ -85,6 +85,10 @@ fn the_schema_refuses_what_the_reader_refuses() {
         ("/node/x/undo", json!({ "uses": ["builtin:text"] })),
         ("/node/x/approve", json!(true)),
         ("/node/x/limits", json!({ "wall": "1m" })),
+        ("/node/x/estimate", json!({ "seconds": -0.5 })),
+        ("/node/x/estimate", json!({ "failure": 1.5 })),
+        ("/node/x/estimate", json!({ "tokens": -1 })),
+        ("/node/x/estimate", json!({ "minutes": 1 })),
         ("/node/x/depends_on", json!(["y"])),
     ];
     for (place, value) in wrong {

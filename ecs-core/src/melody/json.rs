@@ -5,8 +5,8 @@
 
 use super::diagnostics::Diagnostic;
 use super::model::{
-    ApproveElse, Backoff, Binding, Candidate, EdgeKind, InputDecl, Join, JoinKind, Limits, LoopDecl, MapDecl, Melody,
-    Need, Node, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
+    ApproveElse, Backoff, Binding, Candidate, EdgeKind, Estimate, InputDecl, Join, JoinKind, Limits, LoopDecl, MapDecl,
+    Melody, Need, Node, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
 };
 use super::parse::{FORMAT, Parsed, RETRY_BASE, parse_json};
 use super::units::{duration_text, size_text};
@@ -84,6 +84,15 @@ fn limits(limits: &Limits) -> Map<String, Json> {
     object.0
 }
 
+fn estimate(estimate: &Estimate) -> Map<String, Json> {
+    let mut object = Object::default();
+    object.put_some("seconds", estimate.seconds);
+    object.put_some("cost_usd", estimate.cost_micros.map(|micros| micros as f64 / 1e6));
+    object.put_some("tokens", estimate.tokens);
+    object.put_some("failure", estimate.failure);
+    object.0
+}
+
 fn input(decl: &InputDecl) -> Json {
     let mut object = Object::default();
     object.put("type", decl.ty.value.to_string());
@@ -130,6 +139,7 @@ fn node(node: &Node) -> Json {
         object.put("approve", inner.0);
     }
     object.put_full("limits", limits(&node.limits));
+    object.put_full("estimate", estimate(&node.estimate));
     Json::Object(object.0)
 }
 

@@ -147,6 +147,22 @@ pub struct Node {
     pub approve: Option<Approve>,
     /// `limits`.
     pub limits: Limits,
+    /// `estimate`: what a call is expected to take. Forecasts read it; no real play does, and it is not part of the
+    /// node's identity.
+    pub estimate: Estimate,
+}
+
+/// `estimate` of a node: what one call of it is expected to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Estimate {
+    /// `seconds`: run time, finite and not negative.
+    pub seconds: Option<f64>,
+    /// `cost_usd`, in micro-dollars.
+    pub cost_micros: Option<u64>,
+    /// `tokens`.
+    pub tokens: Option<u64>,
+    /// `failure`: how probable it is that a call fails, from 0 to 1.
+    pub failure: Option<f64>,
 }
 
 /// An output port of a node.

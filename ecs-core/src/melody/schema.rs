@@ -212,7 +212,19 @@ fn node() -> Value {
                 "reconstruct": { "$ref": "#/$defs/side_call" },
                 "undo": { "$ref": "#/$defs/side_call" },
                 "approve": { "$ref": "#/$defs/approve" },
-                "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } }
+                "limits": { "$ref": "#/$defs/limits", "properties": { "wall": false } },
+                "estimate": { "$ref": "#/$defs/estimate" }
+            }
+        },
+        "estimate": {
+            "type": "object",
+            "description": "What one call is expected to take. Forecasts read it; playing does not.",
+            "additionalProperties": false,
+            "properties": {
+                "seconds": { "type": "number", "minimum": 0 },
+                "cost_usd": { "type": "number", "minimum": 0, "maximum": 1e9 },
+                "tokens": { "type": "integer", "minimum": 0 },
+                "failure": { "type": "number", "minimum": 0, "maximum": 1 }
             }
         },
         "settings": {

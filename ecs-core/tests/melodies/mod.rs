@@ -123,6 +123,19 @@ fn source() -> impl Strategy<Value = Json> {
     ]
 }
 
+fn estimate() -> impl Strategy<Value = Json> {
+    let parts = (
+        option::of(0.0..1e9f64),
+        option::of(0..=1_000_000_000_000_000u64),
+        option::of(0..=i64::MAX),
+        option::of(0.0..=1.0f64),
+    );
+    parts.prop_map(|(seconds, micros, tokens, failure)| {
+        let cost = micros.map(|micros| micros as f64 / 1e6);
+        object(vec![("seconds", js(seconds)), ("cost_usd", js(cost)), ("tokens", js(tokens)), ("failure", js(failure))])
+    })
+}
+
 fn limits(wall: bool) -> impl Strategy<Value = Json> {
     let times = (
         option::of(duration()),
@@ -203,6 +216,7 @@ fn node() -> impl Strategy<Value = Json> {
         option::of(settings()),
         option::of(table(id(), ty().prop_map(Json::from), 3)),
         option::of(limits(false)),
+        option::of(estimate()),
     );
     let map = prop_oneof![reference().prop_map(Json::from), expression().prop_map(|expr| json!({ "expr": expr }))];
     let map = (map, option::of(prop_oneof![id(), Just("item".to_owned())]), option::of(1..=u32::MAX)).prop_map(
@@ -217,7 +231,7 @@ fn node() -> impl Strategy<Value = Json> {
         |(
             plays,
             (title, description, condition),
-            (inputs, with, out, limits),
+            (inputs, with, out, limits, estimate),
             (map, retry, approve, needs),
             (on_error, undo, reconstruct),
         )| {
@@ -230,6 +244,7 @@ fn node() -> impl Strategy<Value = Json> {
                 ("with", with),
                 ("out", out),
                 ("limits", limits),
+                ("estimate", estimate),
                 ("map", map),
                 ("retry", retry),
                 ("approve", approve),

@@ -59,6 +59,7 @@ pub(super) const NODE: Keys = Keys {
         "undo",
         "approve",
         "limits",
+        "estimate",
     ],
     elsewhere: &[
         ("id", "the id is the word in the header: `[node.ID]`"),
@@ -84,6 +85,8 @@ pub(super) const NODE: Keys = Keys {
         ("run", "write `uses = \"operator:shell/run\"` and the command in `with`"),
         ("timeout", "write `limits = { timeout = \"30s\" }`"),
         ("budget", "write `limits = { cost_usd = 1.0 }`"),
+        ("duration", "write `estimate = { seconds = 12.5 }`"),
+        ("runtime", "write `estimate = { seconds = 12.5 }`"),
         ("fallback", "write a list: `uses = [\"first choice\", \"fallback\"]`"),
         ("catch", "write `on_error = \"skip\"`"),
         ("compensate", "write `undo = { uses = \"…\" }` and `on_error = \"compensate\"`"),
@@ -162,6 +165,18 @@ pub(super) const LIMITS: Keys = Keys {
         ("max_parallel", "write `parallel = 8`"),
         ("concurrency", "write `parallel = 8`"),
         ("time", "write `wall` for a run or `timeout` for an attempt"),
+    ],
+};
+
+pub(super) const ESTIMATE: Keys = Keys {
+    place: "`estimate`",
+    known: &["seconds", "cost_usd", "tokens", "failure"],
+    elsewhere: &[
+        ("cost", "write `cost_usd = 0.01`"),
+        ("time", "write `seconds = 12.5`"),
+        ("duration", "write `seconds = 12.5`"),
+        ("runtime", "write `seconds = 12.5`"),
+        ("failures", "write `failure = 0.05`: the share of calls that fail"),
     ],
 };
 
@@ -259,8 +274,8 @@ mod tests {
     #[test]
     fn cures_from_elsewhere_never_name_known_keys() {
         for keys in [
-            &MELODY, &NODE, &INPUT, &SOURCE, &NEED, &MAP, &LOOP, &RETRY, &SIDE_CALL, &APPROVE, &LIMITS, &TRIGGERS,
-            &SCHEDULE, &EVENT,
+            &MELODY, &NODE, &INPUT, &SOURCE, &NEED, &MAP, &LOOP, &RETRY, &SIDE_CALL, &APPROVE, &LIMITS, &ESTIMATE,
+            &TRIGGERS, &SCHEDULE, &EVENT,
         ] {
             for (word, _) in keys.elsewhere {
                 assert!(!keys.known.contains(word), "{word} is a key of {}", keys.place);

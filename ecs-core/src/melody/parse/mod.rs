@@ -10,6 +10,7 @@
 //! without bound or take memory out of proportion: texts over [`MAX_BYTES`] and nestings over 64 are refused.
 
 mod edges;
+mod estimate;
 mod flow;
 mod head;
 mod ids;

@@ -6,7 +6,7 @@ use super::limits::LimitsOf;
 use super::reader::Reader;
 use super::tree::{Entry, Key, Table, Tree, TreeValue};
 use crate::melody::diagnostics::Diagnostic;
-use crate::melody::model::{Limits, Node, OnError, OutPort, Span, Spanned};
+use crate::melody::model::{Estimate, Limits, Node, OnError, OutPort, Span, Spanned};
 
 impl<'t> Reader<'t> {
     /// The value of `node`: every node, in the order of the text.
@@ -84,6 +84,7 @@ impl<'t> Reader<'t> {
                 "undo" => node.undo = self.side_call("`undo`", value, &scope),
                 "approve" => node.approve = self.approve(value),
                 "limits" => node.limits = self.limits(value, LimitsOf::Node),
+                "estimate" => node.estimate = self.estimate(value),
                 _ => meant_player |= matches!(self.unknown_key(&key, &keys::NODE), Some("uses" | "loop")),
             }
         }
@@ -151,5 +152,6 @@ fn empty_node(id: Spanned<String>) -> Node {
         undo: None,
         approve: None,
         limits: Limits::default(),
+        estimate: Estimate::default(),
     }
 }

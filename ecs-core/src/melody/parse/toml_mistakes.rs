@@ -238,7 +238,7 @@ pub(super) fn explain_clash(clash: &Clash) -> Diagnostic {
     let Clash { path, key, .. } = clash;
     let full = path.iter().map(String::as_str).chain([key.as_str()]).collect::<Vec<_>>().join(".");
     let finding = match path.as_slice() {
-        [top, node] if top == "node" && matches!(key.as_str(), "in" | "with" | "out" | "limits") => {
+        [top, node] if top == "node" && matches!(key.as_str(), "in" | "with" | "out" | "limits" | "estimate") => {
             let keep = match clash.shape {
                 Shape::Inline | Shape::Value => {
                     format!("keep `{key} = {{ … }}` and move what is written here into its braces")
