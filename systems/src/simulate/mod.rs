@@ -22,6 +22,8 @@ mod machines;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod unfold;
 mod workload;
 
 pub use chance::Chance;
@@ -29,4 +31,5 @@ pub use forecast::{Forecast, Percentiles, forecast};
 pub use kernel::{Kernel, Outcome, Span};
 pub use machines::{Machines, MachinesError};
 pub use policy::Policy;
+pub use unfold::{Expected, Unfold, UnfoldError, Unfolded};
 pub use workload::{Task, Ties, Workload, WorkloadError};
