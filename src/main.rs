@@ -6,7 +6,6 @@ mod control;
 mod exit;
 mod failure;
 mod files;
-mod graph;
 mod hidden;
 mod inputs;
 mod interrupt;

@@ -6,6 +6,7 @@ use std::process::Command;
 /// Every crate of the workspace and the crates of the workspace that it may use.
 const FLOORS: &[(&str, &[&str])] = &[
     ("symphony-ecs-core", &[]),
+    ("symphony-interchange", &["symphony-ecs-core"]),
     ("symphony-layout", &[]),
     ("symphony-render", &["symphony-layout"]),
     ("symphony-extensions", &["symphony-ecs-core"]),

@@ -2,11 +2,12 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::graph::{Chart, dot, mermaid};
+
 use crate::opening;
 use crate::state::State;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use symphony_interchange::chart::{Chart, dot, mermaid};
 
 /// Print the graph of a melody, for Graphviz or Mermaid
 ///

@@ -18,7 +18,7 @@ pub use diagnostics::{Diagnostic, Severity};
 pub use json::{from_json, to_json};
 pub use lock::{Lock, LockChange, LockEntry};
 pub use model::{Melody, Span, Spanned};
-pub use parse::{Parsed, parse};
+pub use parse::{Parsed, RESERVED, parse};
 pub use render::{render, summary};
 pub use schema::json_schema;
 pub use sources::Sources;

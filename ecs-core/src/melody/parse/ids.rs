@@ -10,7 +10,7 @@ use crate::melody::model::{Span, Spanned};
 const LONGEST: usize = 64;
 
 /// Words that expressions keep for themselves: CEL's reserved words, and the names that a melody defines.
-pub(in crate::melody) const RESERVED: [&str; 27] = [
+pub const RESERVED: [&str; 27] = [
     "as",
     "break",
     "const",

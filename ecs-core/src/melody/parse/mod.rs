@@ -30,7 +30,7 @@ use super::model::{Melody, Span};
 use super::places::Places;
 pub(super) use flow::RETRY_BASE;
 pub(super) use head::FORMAT;
-pub(super) use ids::RESERVED;
+pub use ids::RESERVED;
 use reader::Reader;
 use std::collections::BTreeSet;
 use std::sync::Arc;
