@@ -15,6 +15,7 @@ mod players;
 mod playing;
 mod rehearsal;
 mod seating;
+mod simulate;
 mod state;
 mod view;
 mod watch;

@@ -12,6 +12,7 @@ mod reach;
 mod resume;
 mod runs;
 mod show;
+mod simulate;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -59,6 +60,7 @@ enum Command {
     Resume(resume::Resume),
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
+    Simulate(simulate::Simulate),
     Graph(graph::Graph),
     New(new::New),
     Doctor(doctor::Doctor),
@@ -77,6 +79,7 @@ impl CommandLine {
             Command::Check(command) => command.run(&state()?),
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),
+            Command::Simulate(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
             Command::New(command) => command.run(),
             Command::Doctor(command) => command.run(&state()?),

@@ -6,7 +6,8 @@ use stand::plan::{Profile, draw};
 use stand::{Script, options_of, parts, parts_with, score};
 use std::sync::Arc;
 use symphony_ecs_core::events::RunStatus;
-use symphony_systems::simulate::{Chance, Expected, Kernel, Machines, Policy, Unfold, UnfoldError, Unfolded};
+use symphony_systems::record::FrameRecord;
+use symphony_systems::simulate::{Chance, Expected, History, Kernel, Machines, Policy, Unfold, UnfoldError, Unfolded};
 
 fn unfold(options: &symphony_systems::RunOptions, expected: &dyn Fn(&str) -> Expected) -> Unfolded {
     let parts = parts_with(&Arc::new(Script::default()));
@@ -181,4 +182,35 @@ fn a_melody_that_never_ends_is_given_up() {
         most: 100,
     };
     assert!(matches!(unfold.play(), Err(UnfoldError::TooMany(100))));
+}
+
+#[test]
+fn history_is_learned_from_the_events_of_runs() {
+    let text = r#"
+format = 1
+name   = "tune"
+[node.a]
+uses  = "operator:test/do"
+with  = { fail = 1, took = 30, cost = 9 }
+retry = { max = 2 }
+[node.b]
+uses = "operator:test/do"
+with = { took = 10, cost = 5 }
+[node.c]
+uses  = "operator:test/do"
+needs = ["b"]
+with  = { took = 20, cost = 4 }
+[node.d]
+uses  = "builtin:test/sum"
+"#;
+    let options = stand::options(score(text, &[]));
+    let played = stand::play(&options);
+    let mut history = History::default();
+    let decode = |blob: &Vec<u8>| FrameRecord::decode(blob, "test").unwrap();
+    history.learn(&options.score, played.frames.iter().map(decode));
+    assert_eq!(history.kinds().collect::<Vec<_>>(), ["operator:test/do"]);
+    let typical = history.typical("operator:test/do").unwrap();
+    assert_eq!((typical.attempts, typical.failure), (4, 0.25));
+    assert_eq!(((typical.seconds * 1e3).round(), typical.cost_micros), (20.0, 5), "medians of 30, 10, 20 and 9, 5, 4");
+    assert_eq!(history.typical("operator:other/do"), None);
 }

@@ -16,6 +16,7 @@
 mod bounds;
 mod chance;
 mod forecast;
+mod history;
 mod kernel;
 mod lowest;
 mod machines;
@@ -28,6 +29,7 @@ mod workload;
 
 pub use chance::Chance;
 pub use forecast::{Forecast, Percentiles, forecast};
+pub use history::{History, Typical};
 pub use kernel::{Kernel, Outcome, Span};
 pub use machines::{Machines, MachinesError};
 pub use policy::Policy;

@@ -13,6 +13,13 @@ use symphony_ecs_core::score::{Action, Score};
 /// A task by its number.
 type Number = u32;
 
+/// How an attempt of a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Well,
+    Failed,
+}
+
 /// What a play came to.
 pub(super) struct Played {
     pub tasks: Vec<Task>,
@@ -30,6 +37,10 @@ pub(super) struct Trace<'a> {
     out: Played,
     open: BTreeMap<BlockId, Open>,
     asked: Vec<String>,
+    /// How often each path was called.
+    times: BTreeMap<String, u32>,
+    /// How calls of the stage ended, by task.
+    called: BTreeMap<Number, End>,
     /// The last undo, or what all undos wait for.
     undoing: Option<Number>,
     undo_began: Time,
@@ -47,7 +58,7 @@ struct Open {
     /// Rows that have begun and not ended.
     begun: BTreeMap<u32, Begun>,
     /// What rows wait for after a failed attempt.
-    pauses: BTreeMap<u32, Number>,
+    pauses: BTreeMap<u32, (Number, Time)>,
     /// The last attempt of rows that are given up.
     given_up: BTreeMap<u32, Number>,
     /// The end of every row that is over.
@@ -66,16 +77,26 @@ struct Begun {
 
 impl<'a> Trace<'a> {
     pub(super) fn new(root: &'a Arc<Score>, expected: &'a dyn Fn(&str) -> Expected) -> Self {
-        let out = Played {
-            tasks: Vec::new(),
-            edges: Vec::new(),
-            calls: 0,
-            links: 0,
-            reason: None,
-            approvals: Vec::new(),
-        };
-        let (open, asked) = (BTreeMap::new(), Vec::new());
-        Self { root, expected, out, open, asked, undoing: None, undo_began: Time::default() }
+        let out =
+            Played { tasks: Vec::new(), edges: Vec::new(), calls: 0, links: 0, reason: None, approvals: Vec::new() };
+        Self {
+            root,
+            expected,
+            out,
+            open: BTreeMap::new(),
+            asked: Vec::new(),
+            times: BTreeMap::new(),
+            called: BTreeMap::new(),
+            undoing: None,
+            undo_began: Time::default(),
+        }
+    }
+
+    /// Calls of the stage that ended by themselves, in the order in which they began.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = (&Task, End)> {
+        let tasks = self.called.iter().filter_map(|(task, end)| Some((self.out.tasks.get(*task as usize)?, *end)));
+        // Brackets of composite rows end like calls, but nobody was called.
+        tasks.filter(|(task, _)| !task.idle)
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -96,8 +117,8 @@ impl<'a> Trace<'a> {
             Event::Opened { block, parent, place, .. } => self.opened(block, parent, place),
             Event::Iterated { block, iteration, .. } => self.iterated(block, iteration),
             Event::Closed { block } => self.closed(block),
-            Event::Started { block, rows: Rows(rows), attempt, choice } => {
-                rows.into_iter().for_each(|row| self.started(now, block, row, attempt, choice));
+            Event::Started { block, rows: Rows(rows), choice, .. } => {
+                rows.into_iter().for_each(|row| self.started(now, block, row, choice));
             }
             Event::Finished { block, rows: Rows(rows) } => {
                 rows.into_iter().for_each(|row| self.played(now, block, row, Usage::default()));
@@ -106,7 +127,8 @@ impl<'a> Trace<'a> {
             Event::Faulted { block, row, usage, then, .. } => self.faulted(now, block, row.0, usage, then),
             Event::Skipped { block, row, .. } | Event::Failed { block, row, .. } => self.passed(block, row.0),
             Event::Cancelled { block, row } => {
-                if let Some(end) = self.ended(now, block, row.0, Usage::default()) {
+                let stopped = self.ended(now, block, row.0, Usage::default());
+                if let Some(end) = stopped.or_else(|| self.cut_short(now, block, row.0)) {
                     self.over(block, row.0, end);
                 }
             }
@@ -187,14 +209,14 @@ impl<'a> Trace<'a> {
         Some(self.wait(0.0, &after))
     }
 
-    fn started(&mut self, now: Time, id: BlockId, row: u32, attempt: u32, choice: u32) {
+    fn started(&mut self, now: Time, id: BlockId, row: u32, choice: u32) {
         let Some(open) = self.open.get_mut(&id) else { return };
         let pause = open.pauses.remove(&row);
         let action = &open.score.spec(Row(row)).action;
         let composite = matches!(action, Action::Nested(_) | Action::Loop(_) | Action::Map(_));
         let kind = kind_of(action, choice);
         let after = match pause {
-            Some(pause) => vec![pause],
+            Some((pause, _)) => vec![pause],
             None => self.producers(id, row),
         };
         if pause.is_none() {
@@ -205,7 +227,7 @@ impl<'a> Trace<'a> {
             false => {
                 self.out.calls += usize::from(pause.is_none());
                 let path = self.path(id, row);
-                self.task(if attempt > 1 { format!("{path}#{attempt}") } else { path }, kind, &after)
+                self.task(path, kind, &after)
             }
         };
         if let Some(open) = self.open.get_mut(&id) {
@@ -217,7 +239,10 @@ impl<'a> Trace<'a> {
 
     fn played(&mut self, now: Time, id: BlockId, row: u32, usage: Usage) {
         let end = match self.ended(now, id, row, usage) {
-            Some(end) => Some(end),
+            Some(end) => {
+                self.called.entry(end).or_insert(End::Well);
+                Some(end)
+            }
             None => self.function(id, row),
         };
         if let Some(end) = end {
@@ -246,21 +271,16 @@ impl<'a> Trace<'a> {
         let pause = self.open.get_mut(&id)?.pauses.remove(&row);
         let kind = kind_of(&self.open.get(&id)?.score.spec(Row(row)).action, 0);
         let after = match pause {
-            Some(pause) => vec![pause],
+            Some((pause, _)) => vec![pause],
             None => self.producers(id, row),
         };
         let path = self.path(id, row);
         let expected = (self.expected)(&path);
-        let name = match pause {
-            None => path,
-            // Attempts are told apart by their place; the events of a function do not number them.
-            Some(_) => format!("{path}#{}", self.out.tasks.len()),
-        };
         if pause.is_none() {
             self.out.calls += 1;
             self.count_links(id, row);
         }
-        let task = self.task(name, kind, &after);
+        let task = self.task(path, kind, &after);
         if let Some(known) = self.out.tasks.get_mut(task as usize) {
             known.seconds = expected.seconds;
             known.cost_micros = expected.cost_micros;
@@ -271,7 +291,10 @@ impl<'a> Trace<'a> {
 
     fn faulted(&mut self, now: Time, id: BlockId, row: u32, usage: Usage, then: Then) {
         let attempt = match self.ended(now, id, row, usage) {
-            Some(end) => Some(end),
+            Some(end) => {
+                self.called.insert(end, End::Failed);
+                Some(end)
+            }
             None => self.function(id, row),
         };
         let Some(attempt) = attempt else { return };
@@ -281,10 +304,17 @@ impl<'a> Trace<'a> {
         };
         if let Some(open) = self.open.get_mut(&id) {
             match pause {
-                Some(pause) => open.pauses.insert(row, pause),
-                None => open.given_up.insert(row, attempt),
-            };
+                Some(pause) => drop(open.pauses.insert(row, (pause, now))),
+                None => drop(open.given_up.insert(row, attempt)),
+            }
         }
+    }
+
+    /// A row was stopped while it waited for its next attempt.
+    fn cut_short(&mut self, now: Time, id: BlockId, row: u32) -> Option<Number> {
+        let (pause, since) = self.open.get_mut(&id)?.pauses.remove(&row)?;
+        self.out.tasks.get_mut(pause as usize)?.seconds = now.since(since).as_secs_f64();
+        Some(pause)
     }
 
     /// A row that gave nothing: those that wait for it go on from its last attempt, or from its producers.
@@ -345,7 +375,11 @@ impl<'a> Trace<'a> {
         self.push(Task { id, seconds, idle: true, ..Task::default() }, after)
     }
 
-    fn task(&mut self, id: String, kind: String, after: &[Number]) -> Number {
+    /// A call. Further attempts at the same path are numbered: `review`, `review#2`.
+    fn task(&mut self, path: String, kind: String, after: &[Number]) -> Number {
+        let times = self.times.entry(path.clone()).or_default();
+        *times += 1;
+        let id = if *times > 1 { format!("{path}#{times}") } else { path };
         self.push(Task { id, kind, ..Task::default() }, after)
     }
 

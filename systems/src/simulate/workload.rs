@@ -234,6 +234,11 @@ impl Workload {
         self.cost_micros[task as usize]
     }
 
+    /// Tokens of one attempt.
+    pub fn tokens(&self, task: u32) -> u64 {
+        self.tokens[task as usize]
+    }
+
     /// Whether it takes time, but no machine.
     pub fn is_idle(&self, task: u32) -> bool {
         self.idle[task as usize]
@@ -287,9 +292,8 @@ mod tests {
 
     #[test]
     fn what_is_no_workload_says_why() {
-        let complain = |tasks: Vec<Task>, edges: &[(u32, u32)]| {
-            Workload::new(tasks, edges, Ties::ById).unwrap_err().to_string()
-        };
+        let complain =
+            |tasks: Vec<Task>, edges: &[(u32, u32)]| Workload::new(tasks, edges, Ties::ById).unwrap_err().to_string();
         let abc = || vec![task("c", 1.0), task("b", 1.0), task("a", 1.0), task("root", 0.0)];
         assert_eq!(complain(vec![task("a", 1.0), task("a", 2.0)], &[]), "two tasks are called `a`; ids must differ");
         assert!(complain(vec![task("a", f64::NAN)], &[]).starts_with("task `a`: a run time of NaN s"));

@@ -71,7 +71,8 @@ pub(super) fn schedule(
             continue;
         }
         just_started.clear();
-        let next = (0..count).filter_map(|task| end(&placed, task)).filter(|end| *end > now).fold(f64::INFINITY, f64::min);
+        let next =
+            (0..count).filter_map(|task| end(&placed, task)).filter(|end| *end > now).fold(f64::INFINITY, f64::min);
         if next.is_infinite() {
             return placed.into_iter().map(|placed| placed.expect("every task has been placed")).collect();
         }

@@ -26,7 +26,8 @@ impl Case {
 
 /// Up to 14 tasks; `least` seconds each at least. Times are multiples of an eighth, so many things happen at once.
 fn cases(least: u32) -> impl Strategy<Value = Case> {
-    let speeds = prop_oneof![Just(vec![1.0]), Just(vec![1.0, 1.0, 2.0, 4.0]), Just(vec![4.0, 0.5]), Just(vec![3.0, 1.0])];
+    let speeds =
+        prop_oneof![Just(vec![1.0]), Just(vec![1.0, 1.0, 2.0, 4.0]), Just(vec![4.0, 0.5]), Just(vec![3.0, 1.0])];
     (1usize..14).prop_flat_map(move |count| {
         (
             Just((0..count).map(|number| format!("t{number}")).collect::<Vec<_>>()).prop_shuffle(),
