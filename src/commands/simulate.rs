@@ -22,7 +22,7 @@ Examples:
   symphony simulate review.melody.toml
   symphony simulate review.melody.toml --input depth=3 --noise 0.3 --failures 0.05 --runs 500
   symphony simulate montage.json --machines 8 --speeds 1,1,2,4 --policy heft --gantt montage.svg
-  symphony simulate montage.json --machines 8 --what-if machines=16 --what-if 'policy=heft noise=0.2'
+  symphony simulate montage.json --machines 8 --what-if machines=16 --what-if policy=heft
   symphony simulate recordings --table")]
 pub struct Simulate {
     /// The melody, the recorded execution, or with --table a folder of recordings
@@ -57,7 +57,7 @@ pub struct Simulate {
     /// NODE.tokens, NODE.failure or NODE.with.SETTING; several in quotes make one variant (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     what_if: Vec<String>,
-    /// Draw the first run as a Gantt chart, .svg or .png
+    /// Draw the run of the median makespan as a Gantt chart, .svg or .png
     #[arg(long, value_name = "OUT")]
     gantt: Option<PathBuf>,
     /// Print one JSON object a variant, that of the forecast itself last

@@ -36,11 +36,13 @@ pub struct Outlook {
     pub policy: Policy,
     /// One outcome a run.
     pub forecast: Forecast,
-    /// What the first run played.
+    /// What the shown run played: that of the median makespan.
     pub work: Workload,
-    /// When and where, in the first run.
+    /// When and where, in the shown run.
     pub spans: Vec<Span>,
-    /// The critical path of the first run.
+    /// Its lower bound.
+    pub shown_bound: f64,
+    /// The critical path of the shown run.
     pub critical: Vec<u32>,
     /// Processor seconds that the simulation took.
     pub cpu_s: f64,
@@ -54,7 +56,7 @@ pub struct Outlook {
     pub notes: Vec<String>,
 }
 
-/// What tasks that are alike came to in the first run.
+/// What tasks that are alike came to in the shown run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Share {
     /// Their name.
@@ -83,7 +85,8 @@ impl Subject {
                 let forecast = forecast(&work, &machines, scenario.policy, scenario.chance, scenario.runs);
                 let cpu_s = cpu_seconds() - begun;
                 let (tasks, edges) = (work.played(), work.edges());
-                let mut outlook = Outlook::new(recording.name.clone(), work, machines, forecast, scenario);
+                let shown = median(&forecast, |_| true);
+                let mut outlook = Outlook::new(recording.name.clone(), work, machines, forecast, shown, scenario);
                 (outlook.tasks, outlook.edges, outlook.cpu_s, outlook.took) = (tasks, edges, cpu_s, recording.took);
                 Ok(outlook)
             }
@@ -104,35 +107,43 @@ fn of_melody(tune: &Tune, scenario: &Scenario) -> Result<Outlook, Failure> {
         scenario.machines(most).map_err(Failure::usage)
     };
     let on = machines(&first.work)?;
-    let failed = |unfolded: &Unfolded| unfolded.status != RunStatus::Completed;
-    let mut ended_badly = (usize::from(failed(&first)), first.reason.clone());
-    let forecast = if random && scenario.runs > 1 {
+    let mut plays = vec![Play::of(&first)];
+    let (forecast, shown) = if random && scenario.runs > 1 {
         // Every run is another play, with another luck.
-        let played: Vec<(Outcome, bool, Option<String>)> = (0..u64::from(scenario.runs))
+        let played: Vec<(Outcome, Play)> = (0..u64::from(scenario.runs))
             .into_par_iter()
             .map(|run| {
                 let unfolded = prepared.unfold(seed.wrapping_add(run))?;
                 let on = machines(&unfolded.work)?;
                 let outcome = Kernel::new(&unfolded.work, &on, scenario.policy, scenario.chance).play(run, |_| {});
-                Ok((outcome, failed(&unfolded), unfolded.reason))
+                Ok((outcome, Play::of(&unfolded)))
             })
             .collect::<Result<_, Failure>>()?;
-        ended_badly.0 = played.iter().filter(|(_, failed, _)| *failed).count();
-        ended_badly.1 = played.iter().find_map(|(_, _, reason)| reason.clone());
-        Forecast { runs: played.into_iter().map(|(outcome, ..)| outcome).collect() }
+        let (runs, all): (Vec<Outcome>, Vec<Play>) = played.into_iter().unzip();
+        plays = all;
+        let forecast = Forecast { runs };
+        let shown = median(&forecast, |run| plays.get(run).is_none_or(|play| !play.failed));
+        (forecast, shown)
     } else {
-        if ended_badly.0 > 0 && scenario.chance.is_random() {
-            ended_badly.0 = scenario.runs as usize;
-        }
-        forecast(&first.work, &on, scenario.policy, scenario.chance, scenario.runs)
+        let forecast = forecast(&first.work, &on, scenario.policy, scenario.chance, scenario.runs);
+        plays = vec![Play::of(&first); forecast.runs.len()];
+        let shown = median(&forecast, |_| true);
+        (forecast, shown)
     };
     let cpu_s = cpu_seconds() - begun;
-    let mut outlook = Outlook::new(prepared.name.clone(), first.work, on, forecast, scenario);
-    (outlook.tasks, outlook.edges, outlook.cpu_s) = (first.calls, first.edges, cpu_s);
+    let shown_play = match random && shown > 0 {
+        true => prepared.unfold(seed.wrapping_add(shown as u64))?,
+        false => first,
+    };
+    let on = machines(&shown_play.work)?;
+    let (tasks, edges, approvals) = (shown_play.calls, shown_play.edges, shown_play.approvals);
+    let mut outlook = Outlook::new(prepared.name.clone(), shown_play.work, on, forecast, shown, scenario);
+    (outlook.tasks, outlook.edges, outlook.cpu_s) = (tasks, edges, cpu_s);
+    outlook.ended_badly =
+        (plays.iter().filter(|play| play.failed).count(), plays.into_iter().find_map(|play| play.reason));
     for origin in prepared.guesses.origins().into_values() {
         *outlook.origins.entry(origin).or_default() += 1;
     }
-    outlook.ended_badly = ended_badly;
     if !prepared.missing.is_empty() {
         let missing: Vec<&str> = prepared.missing.iter().map(String::as_str).collect();
         outlook.notes.push(format!("not installed, played all the same: {}", missing.join(", ")));
@@ -140,12 +151,35 @@ fn of_melody(tune: &Tune, scenario: &Scenario) -> Result<Outlook, Failure> {
     if !prepared.made_up.is_empty() {
         outlook.notes.push(format!("inputs that were made up: {}", prepared.made_up.join(", ")));
     }
-    if !first.approvals.is_empty() {
-        outlook.notes.push(format!("people approve at once: {}", first.approvals.join(", ")));
+    if !approvals.is_empty() {
+        outlook.notes.push(format!("people approve at once: {}", approvals.join(", ")));
     }
     outlook.notes.extend(emptied);
     outlook.hold_against(&prepared.limits);
     Ok(outlook)
+}
+
+/// How the play of a run ended.
+#[derive(Clone, Debug)]
+struct Play {
+    failed: bool,
+    reason: Option<String>,
+}
+
+impl Play {
+    fn of(unfolded: &Unfolded) -> Self {
+        Self { failed: unfolded.status != RunStatus::Completed, reason: unfolded.reason.clone() }
+    }
+}
+
+/// The run of the median makespan among those that may be shown; all may if none may.
+fn median(forecast: &Forecast, may: impl Fn(usize) -> bool) -> usize {
+    let mut runs: Vec<usize> = (0..forecast.runs.len()).filter(|run| may(*run)).collect();
+    if runs.is_empty() {
+        runs = (0..forecast.runs.len()).collect();
+    }
+    runs.sort_by(|a, b| forecast.runs[*a].makespan.total_cmp(&forecast.runs[*b].makespan));
+    runs.get(runs.len().saturating_sub(1) / 2).copied().unwrap_or(0)
 }
 
 /// The first play. Where samples in lists make it fail (a template wants a field that a sample has not), lists are
@@ -168,10 +202,17 @@ fn unfold_first(mut prepared: Prepared, seed: u64) -> Result<(Prepared, Unfolded
 }
 
 impl Outlook {
-    fn new(name: String, work: Workload, machines: Machines, forecast: Forecast, scenario: &Scenario) -> Self {
+    fn new(
+        name: String,
+        work: Workload,
+        machines: Machines,
+        forecast: Forecast,
+        shown: usize,
+        scenario: &Scenario,
+    ) -> Self {
         let mut spans = Vec::new();
         let mut kernel = Kernel::new(&work, &machines, scenario.policy, scenario.chance);
-        let first = kernel.play(0, |span| spans.push(span));
+        let first = kernel.play(shown as u64, |span| spans.push(span));
         let critical = work.critical_path();
         let machines = match scenario.names_machines() {
             true => machines,
@@ -187,6 +228,7 @@ impl Outlook {
             forecast,
             work,
             spans,
+            shown_bound: first.lower_bound,
             critical,
             cpu_s: 0.0,
             took: None,
@@ -242,12 +284,12 @@ impl Outlook {
         }
     }
 
-    /// What tasks that are alike came to in the first run, dearest first, then longest.
+    /// What tasks that are alike came to in the shown run, dearest first, then longest.
     pub fn by_kind(&self) -> Vec<Share> {
         self.shares(|task| self.work.kinds()[self.work.kind_of(task) as usize].to_string())
     }
 
-    /// What nodes came to in the first run, likewise.
+    /// What nodes came to in the shown run, likewise.
     pub fn by_node(&self) -> Vec<Share> {
         self.shares(|task| without_numbers(self.work.id(task)))
     }

@@ -6,6 +6,7 @@ mod commands;
 mod docs;
 mod examples;
 mod resuming;
+mod simulate;
 
 #[path = "../house/mod.rs"]
 mod house;

@@ -7,6 +7,7 @@ pub mod durable;
 pub mod huge;
 pub mod loops;
 pub mod roundtrip;
+pub mod simulate;
 pub mod track;
 
 use crate::bench::Bench;
@@ -35,6 +36,7 @@ pub static ALL: &[Figure] = &[
     loops::FIGURE,
     cold::FIGURE,
     check::FIGURE,
+    simulate::FIGURE,
 ];
 
 /// A sample that nobody knows.

@@ -1,4 +1,4 @@
-//! The Gantt chart of a forecast: what the first run played, where and when, as SVG or PNG.
+//! The Gantt chart of a forecast: what the run of the median makespan played, where and when, as SVG or PNG.
 
 mod png;
 mod scene;

@@ -119,7 +119,7 @@ pub struct Scene {
     pub marks: Vec<Mark>,
 }
 
-/// The schedule of the first run.
+/// The schedule of the shown run.
 pub fn of(outlook: &Outlook) -> Scene {
     let used = outlook.spans.iter().filter_map(|span| span.machine).max().map_or(1, |machine| machine as usize + 1);
     let lanes = outlook.machines.count().max(used);
@@ -158,14 +158,13 @@ impl Painter<'_> {
 
     fn subtitle(&self) -> String {
         let outlook = self.outlook;
-        let first = outlook.forecast.runs.first().copied().unwrap_or_default();
         format!(
             "{} · {} · {} · makespan {} · lower bound {}",
             words::count(outlook.tasks, "task"),
             words::machines(&outlook.machines),
             outlook.policy,
             words::span(self.end),
-            words::span(first.lower_bound),
+            words::span(outlook.shown_bound),
         )
     }
 
