@@ -3,6 +3,7 @@
 use super::scenario::{Change, Quantity};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use std::collections::BTreeSet;
 use std::path::Path;
 use symphony_interchange::wfformat;
 use symphony_systems::simulate::{Task, Ties, Workload};
@@ -18,6 +19,19 @@ pub struct Recording {
     edges: Vec<(u32, u32)>,
 }
 
+/// Whether tasks are told apart better by the program they ran: where their names say next to nothing (nearly each
+/// task is of a category of its own), and programs are names and not pieces of scripts.
+fn kinds_are_programs(tasks: &[wfformat::Task]) -> bool {
+    let categories: BTreeSet<&str> = tasks.iter().map(|task| task.category.as_str()).collect();
+    let named = |program: &str| !program.is_empty() && !program.contains(|c: char| c.is_whitespace() || c.is_control());
+    let programs = || tasks.iter().filter_map(|task| task.program.as_deref());
+    categories.len() * 2 > tasks.len() && programs().count() == tasks.len() && programs().all(named)
+}
+
+fn file_name(program: &str) -> &str {
+    program.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(program)
+}
+
 impl Recording {
     /// Reads WfFormat; `path` is for messages.
     ///
@@ -30,9 +44,13 @@ impl Recording {
         })?;
         let edges = recorded.tasks.iter().zip(0u32..);
         let edges = edges.flat_map(|(task, number)| task.parents.iter().map(move |parent| (*parent, number))).collect();
+        let by_program = kinds_are_programs(&recorded.tasks);
         let tasks = recorded.tasks.into_iter().map(|task| Task {
+            kind: match task.program.as_deref().filter(|_| by_program) {
+                Some(program) => file_name(program).to_owned(),
+                None => task.category,
+            },
             id: task.id,
-            kind: task.category,
             seconds: task.runtime_s,
             ..Task::default()
         });
@@ -69,5 +87,23 @@ impl Recording {
         }
         // The reader has refused what is no workload, but for run times beyond all numbers.
         Workload::new(tasks, &self.edges, Ties::ById).map_err(|error| Failure::new(Exit::Melody, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_alike_by_category_or_by_program() {
+        let task = |category: &str, program: &str| wfformat::Task {
+            category: category.into(),
+            program: Some(program.into()),
+            ..wfformat::Task::default()
+        };
+        assert!(kinds_are_programs(&[task("map_a", "/bin/map"), task("map_b", "/bin/map")]));
+        assert!(!kinds_are_programs(&[task("map", "/bin/map"), task("map", "/bin/map")]));
+        assert!(!kinds_are_programs(&[task("map_a", "a script\nof lines"), task("map_b", "/bin/map")]));
+        assert_eq!((file_name("/bin/map"), file_name("map")), ("map", "map"));
     }
 }

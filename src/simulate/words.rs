@@ -114,7 +114,8 @@ fn breakdown(text: &mut String, outlook: &Outlook) {
         let bar = "█".repeat((part * 20.0).round() as usize);
         let calls = format!("{} ×", share.attempts);
         let (name, time) = (cut(&share.name, width), span(share.seconds));
-        let _ = writeln!(text, "    {name:<width$} {calls:>7} {time:>11}{money} {:>4.0} %  {bar}", part * 100.0);
+        let line = format!("    {name:<width$} {calls:>7} {time:>11}{money} {:>4.0} %  {bar}", part * 100.0);
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     if let Some(rest) = shares.get(ROWS..).filter(|rest| !rest.is_empty()) {
         let time = span(rest.iter().map(|share| share.seconds).sum());

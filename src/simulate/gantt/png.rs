@@ -108,12 +108,20 @@ fn write(map: &mut Pixmap, at: [f32; 2], text: &str, size: f32, color: Color, bo
     let left = (at[0] * SCALE - from).round() as i64;
     let top = (at[1] * SCALE - 0.8 * height.val() as f32).round() as i64;
     for (place, letter) in text.chars().enumerate() {
-        let known = get_raster(letter, weight, height).or_else(|| get_raster(plain(letter), weight, height));
+        // Three dots in the room of one letter.
+        let third = advance / 3.0;
+        let (drawn, shifts): (char, &[f32]) = match letter {
+            '…' => ('.', &[-third, 0.0, third]),
+            letter => (letter, &[0.0]),
+        };
+        let known = get_raster(drawn, weight, height).or_else(|| get_raster(plain(drawn), weight, height));
         let Some(raster) = known else { continue };
-        let left = left + (place as f32 * advance) as i64;
-        for (row, line) in raster.rows().enumerate() {
-            for (column, coverage) in line.iter().enumerate() {
-                blend(map, left + column as i64, top + row as i64, color, *coverage);
+        for shift in shifts {
+            let left = left + (place as f32 * advance + shift) as i64;
+            for (row, line) in raster.rows().enumerate() {
+                for (column, coverage) in line.iter().enumerate() {
+                    blend(map, left + column as i64, top + row as i64, color, *coverage);
+                }
             }
         }
     }
@@ -123,8 +131,6 @@ fn write(map: &mut Pixmap, at: [f32; 2], text: &str, size: f32, color: Color, bo
 fn plain(letter: char) -> char {
     match letter {
         '→' => '>',
-        '…' => '.',
-        '·' | '×' => '.',
         _ => '?',
     }
 }

@@ -1,6 +1,11 @@
-//! The naive scheduler: looks at every task and machine again for every decision, straight from the rules.
+//! The naive scheduler: looks at every task and machine again for every decision, straight from the rules. For tasks
+//! that take time: what takes none ends at the instant at which it starts, which the hand-made schedules show.
 
 use crate::simulate::Policy;
+use std::cmp::Ordering;
+
+/// Where a task was put: its start and its machine.
+type Placed = Option<(f64, usize)>;
 
 /// What it says of a schedule: for each task (as given) its start and its machine.
 pub(super) fn schedule(
@@ -10,82 +15,54 @@ pub(super) fn schedule(
     speeds: &[f64],
     policy: Policy,
 ) -> Vec<(f64, usize)> {
-    let count = ids.len();
-    let producers: Vec<Vec<usize>> = (0..count)
-        .map(|task| edges.iter().filter(|(_, to)| *to as usize == task).map(|(from, _)| *from as usize).collect())
-        .collect();
+    let tasks = 0..ids.len();
+    let producers =
+        |task: usize| edges.iter().filter(move |(_, to)| *to as usize == task).map(|(from, _)| *from as usize);
     let mean = speeds.iter().sum::<f64>() / speeds.len() as f64;
-    let ranks: Vec<f64> = (0..count).map(|task| rank(task, seconds, edges, mean)).collect();
-    let mut placed: Vec<Option<(f64, usize)>> = vec![None; count];
-    let end = |placed: &[Option<(f64, usize)>], task: usize| {
+    let ranks: Vec<f64> = tasks.clone().map(|task| rank(task, seconds, edges, mean)).collect();
+    let end = |placed: &[Placed], task: usize| -> Option<f64> {
         placed[task].map(|(start, machine)| start + seconds[task] / speeds[machine])
     };
+    let mut placed: Vec<Placed> = vec![None; ids.len()];
     let mut now = 0.0;
-    // A task that takes no time ends at the instant at which it starts, but after everything that starts with it.
-    let mut just_started: Vec<usize> = Vec::new();
     loop {
-        let over = |placed: &[Option<(f64, usize)>], fresh: &[usize], task: usize| {
-            end(placed, task).is_some_and(|end| end <= now) && !fresh.contains(&task)
+        let over = |placed: &[Placed], task: usize| end(placed, task).is_some_and(|end| end <= now);
+        let ready_since = |placed: &[Placed], task: usize| -> f64 {
+            producers(task).filter_map(|producer| end(placed, producer)).fold(0.0, f64::max)
         };
-        let ready_since = |placed: &[Option<(f64, usize)>], task: usize| -> f64 {
-            producers[task].iter().filter_map(|from| end(placed, *from)).fold(0.0, f64::max)
+        let free = |placed: &[Placed], machine: usize| {
+            !tasks.clone().any(|task| placed[task].is_some_and(|(_, on)| on == machine) && !over(placed, task))
         };
-        let mut ready: Vec<usize> = (0..count)
-            .filter(|task| placed[*task].is_none())
-            .filter(|task| producers[*task].iter().all(|from| over(&placed, &just_started, *from)))
-            .collect();
-        let mut free: Vec<usize> = (0..speeds.len())
-            .filter(|machine| {
-                !(0..count).any(|task| {
-                    placed[task].is_some_and(|(_, on)| on == *machine) && !over(&placed, &just_started, task)
-                })
-            })
-            .collect();
-        just_started.clear();
-        while !ready.is_empty() && !free.is_empty() {
-            ready.sort_by(|a, b| {
-                let first = match policy {
-                    Policy::Fifo | Policy::FifoFastest => {
-                        wave(&placed, *a, &ready_since).total_cmp(&wave(&placed, *b, &ready_since))
-                    }
+        loop {
+            let ready = tasks.clone().filter(|task| placed[*task].is_none());
+            let ready = ready.filter(|task| producers(*task).all(|producer| over(&placed, producer)));
+            let first = |a: &usize, b: &usize| -> Ordering {
+                let order = match policy {
+                    Policy::Fifo | Policy::FifoFastest => ready_since(&placed, *a).total_cmp(&ready_since(&placed, *b)),
                     Policy::CriticalPath | Policy::Heft => ranks[*b].total_cmp(&ranks[*a]),
                 };
-                first.then_with(|| ids[*a].cmp(&ids[*b]))
-            });
-            let task = ready.remove(0);
-            free.sort_by(|a, b| {
-                let faster = speeds[*b].total_cmp(&speeds[*a]);
-                let first = match policy {
-                    Policy::Fifo => std::cmp::Ordering::Equal,
-                    Policy::FifoFastest | Policy::CriticalPath => faster,
-                    Policy::Heft => (seconds[task] / speeds[*a]).total_cmp(&(seconds[task] / speeds[*b])).then(faster),
+                order.then_with(|| ids[*a].cmp(&ids[*b]))
+            };
+            let Some(task) = ready.min_by(first) else { break };
+            let better = |a: &usize, b: &usize| -> Ordering {
+                let order = match policy {
+                    Policy::Fifo => Ordering::Equal,
+                    Policy::FifoFastest | Policy::CriticalPath => speeds[*b].total_cmp(&speeds[*a]),
+                    Policy::Heft => (seconds[task] / speeds[*a]).total_cmp(&(seconds[task] / speeds[*b])),
                 };
-                first.then(a.cmp(b))
-            });
-            placed[task] = Some((now, free.remove(0)));
-            just_started.push(task);
+                order.then(a.cmp(b))
+            };
+            let machines = (0..speeds.len()).filter(|machine| free(&placed, *machine));
+            let Some(machine) = machines.min_by(better) else { break };
+            placed[task] = Some((now, machine));
         }
-        // The next instant at which something ends; this one again if something that started just now takes no time.
-        if just_started.iter().any(|task| end(&placed, *task) == Some(now)) {
-            just_started.retain(|task| end(&placed, *task) != Some(now));
-            continue;
-        }
-        just_started.clear();
-        let next =
-            (0..count).filter_map(|task| end(&placed, task)).filter(|end| *end > now).fold(f64::INFINITY, f64::min);
+        let ends = tasks.clone().filter_map(|task| end(&placed, task)).filter(|end| *end > now);
+        let next = ends.fold(f64::INFINITY, f64::min);
         if next.is_infinite() {
             return placed.into_iter().map(|placed| placed.expect("every task has been placed")).collect();
         }
         now = next;
     }
-}
-
-fn wave(
-    placed: &[Option<(f64, usize)>],
-    task: usize,
-    ready_since: &impl Fn(&[Option<(f64, usize)>], usize) -> f64,
-) -> f64 {
-    ready_since(placed, task)
 }
 
 fn rank(task: usize, seconds: &[f64], edges: &[(u32, u32)], mean: f64) -> f64 {

@@ -81,7 +81,7 @@ proptest! {
         for policy in Policy::ALL {
             let (makespan, bound, spans) = spans(&work, &machines, policy, chance, seed % 5);
             prop_assert!(makespan >= bound * (1.0 - ROUNDING), "{makespan} < {bound} under {policy}");
-            let last = |task: u32| spans.iter().filter(|span| span.task == task).next_back().copied().unwrap();
+            let last = |task: u32| spans.iter().rfind(|span| span.task == task).copied().unwrap();
             for task in 0..work.len() as u32 {
                 let of_task: Vec<&Span> = spans.iter().filter(|span| span.task == task).collect();
                 let attempts: Vec<u8> = of_task.iter().map(|span| span.attempt).collect();
