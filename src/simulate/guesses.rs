@@ -19,8 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use symphony_ecs_core::melody::check::Checked;
 use symphony_ecs_core::melody::model::{ErrorClass, Estimate};
-use symphony_ecs_core::ports::{CallFailure, CallOutcome, CallRequest, SettingValue, Usage};
-use symphony_ecs_core::types::Schemas;
+use symphony_ecs_core::ports::{CallFailure, CallOutcome, CallRequest, Port, SettingValue, Usage};
 use symphony_ecs_core::value::Value;
 use symphony_systems::simulate::{Expected, History};
 use symphony_systems::stage::{Rehearsal, Rehearsed};
@@ -59,8 +58,8 @@ pub struct Guesses {
     pub checked: Checked,
     /// What earlier runs teach.
     pub history: Arc<History>,
-    /// What is pinned.
-    pub pins: Pins,
+    /// What is pinned, by melody.
+    pub pins: Vec<Pins>,
     /// What a comparison changes.
     pub changes: Vec<Change>,
     /// Items of sample lists.
@@ -72,7 +71,7 @@ pub struct Guesses {
 
 impl Guesses {
     /// Models of the players of a melody.
-    pub fn new(checked: Checked, history: Arc<History>, pins: Pins, changes: Vec<Change>) -> Self {
+    pub fn new(checked: Checked, history: Arc<History>, pins: Vec<Pins>, changes: Vec<Change>) -> Self {
         let (drew, origins) = (AtomicBool::new(false), Mutex::default());
         Self { checked, history, pins, changes, items: ITEMS, drew, origins }
     }
@@ -103,18 +102,27 @@ impl Guesses {
         }
     }
 
+    /// The node at a path without numbers: which melody, and its place in it.
+    fn place(&self, path: &str) -> Option<(usize, usize)> {
+        let (mut melody, mut found) = (0, None);
+        for id in path.split('.') {
+            let here = self.checked.melodies.get(melody)?;
+            let place = here.melody.nodes.iter().position(|node| node.id.value == id)?;
+            found = Some((melody, place));
+            melody = here.nodes.get(place).and_then(|node| node.body).unwrap_or(usize::MAX);
+        }
+        found
+    }
+
     /// `estimate` of the node at a path without numbers, changed.
     fn estimate(&self, node: &str) -> Estimate {
-        let (mut at, mut found, mut players) = (0, None, Vec::new());
-        for id in node.split('.') {
-            let Some(melody) = self.checked.melodies.get(at) else { break };
-            let Some(place) = melody.melody.nodes.iter().position(|known| known.id.value == id) else { break };
-            found = melody.melody.nodes.get(place).map(|node| node.estimate);
-            let Some(checked) = melody.nodes.get(place) else { break };
-            players = checked.players.iter().map(|player| player.name.as_str()).collect();
-            at = checked.body.unwrap_or(usize::MAX);
-        }
-        let mut estimate = found.unwrap_or_default();
+        let found = self.place(node).and_then(|(melody, place)| {
+            let melody = self.checked.melodies.get(melody)?;
+            Some((melody.melody.nodes.get(place)?, melody.nodes.get(place)?))
+        });
+        let mut estimate = found.map(|(node, _)| node.estimate).unwrap_or_default();
+        let players: Vec<&str> =
+            found.map(|(_, node)| node.players.iter().map(|player| player.name.as_str()).collect()).unwrap_or_default();
         for change in &self.changes {
             if let Change::Expected { node: changed, quantity, value } = change
                 && (changed == node || players.contains(&changed.as_str()))
@@ -130,27 +138,20 @@ impl Guesses {
         estimate
     }
 
-    /// The schemas of the melody that holds a node.
-    fn schemas(&self, node: &str) -> Arc<Schemas> {
-        let mut at = 0;
-        if let Some((bodies, _)) = node.rsplit_once('.') {
-            for id in bodies.split('.') {
-                let melody = self.checked.melodies.get(at);
-                let body = melody.and_then(|melody| {
-                    let place = melody.melody.nodes.iter().position(|known| known.id.value == id)?;
-                    melody.nodes.get(place)?.body
-                });
-                at = body.unwrap_or(usize::MAX);
-            }
-        }
-        self.checked.melodies.get(at).map(|melody| Arc::clone(&melody.schemas)).unwrap_or_default()
+    /// What is pinned for a node, and its id.
+    fn pinned(&self, node: &str) -> Option<(&Pins, &str)> {
+        let (melody, place) = self.place(node)?;
+        let id = self.checked.melodies.get(melody)?.melody.nodes.get(place)?.id.value.as_str();
+        self.pins.get(melody).filter(|pins| pins.has(id)).map(|pins| (pins, id))
     }
 
     fn outputs(&self, node: &str, request: &CallRequest, answered: Option<&CallOutcome>) -> Vec<(String, Value)> {
-        let schemas = self.schemas(node);
+        let melody = self.place(node).and_then(|(melody, _)| self.checked.melodies.get(melody));
+        let schemas = melody.map(|melody| Arc::clone(&melody.schemas)).unwrap_or_default();
+        let pinned = self.pinned(node);
         let of = |name: &str| answered?.outputs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        let value = |port: &symphony_ecs_core::ports::Port| {
-            let pinned = self.pins.get(node, &port.name).cloned();
+        let value = |port: &Port| {
+            let pinned = pinned.and_then(|(pins, id)| pins.get(id, &port.name).cloned());
             pinned.or_else(|| of(&port.name)).unwrap_or_else(|| sample(&port.ty, &schemas, self.items))
         };
         request.outputs.iter().map(|port| (port.name.clone(), value(port))).collect()
@@ -205,7 +206,9 @@ impl Rehearsal for Guesses {
         }
         let outcome = |answered| CallOutcome { outputs: self.outputs(&node, request, answered), usage };
         let result = match own.map(|own| own.result) {
-            Some(Err(failure)) if chance.is_none() && !self.pins.has(&node) => Err(CallFailure { usage, ..failure }),
+            Some(Err(failure)) if chance.is_none() && self.pinned(&node).is_none() => {
+                Err(CallFailure { usage, ..failure })
+            }
             Some(Ok(answered)) => Ok(outcome(Some(&answered))),
             Some(Err(_)) | None => Ok(outcome(None)),
         };

@@ -14,7 +14,7 @@ use crate::opening;
 use crate::players::{self, BuiltIns};
 use crate::state::State;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::melody::check::{Checked, check, check_parsed};
@@ -37,7 +37,6 @@ const LOOK_BACK: usize = 30;
 
 /// A melody, not yet changed.
 pub struct Tune {
-    path: PathBuf,
     /// The path by which it is known, and its text.
     known: String,
     text: String,
@@ -75,7 +74,7 @@ impl Tune {
         let lock = players::read_lock(path).map_err(said)?;
         let registry = |lock| players::registry(state, lock).map_err(|error| Failure::new(Exit::Player, error));
         let history = Arc::new(history(state, &registry(None)?));
-        Ok(Self { path: path.to_owned(), known, text, registry: registry(lock.as_ref())?, history, inputs })
+        Ok(Self { known, text, registry: registry(lock.as_ref())?, history, inputs })
     }
 
     /// The melody with these changes, checked and compiled.
@@ -108,7 +107,8 @@ impl Tune {
             .map(|root| (root.melody.name.value.clone(), root.melody.limits.clone()))
             .unwrap_or_default();
         let missing = catalog.into_missing();
-        let pins = Pins::beside(&self.path)?;
+        let pins = checked.melodies.iter().map(|melody| Pins::beside(Path::new(&melody.melody.path)));
+        let pins = pins.collect::<Result<_, Failure>>()?;
         let guesses = Arc::new(Guesses::new(checked, Arc::clone(&self.history), pins, changes.to_vec()));
         Ok(Prepared { name, limits, guesses, missing, made_up, score, values })
     }

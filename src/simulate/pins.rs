@@ -1,7 +1,9 @@
 //! Pins: outputs that a person has put down for a melody's nodes, in `NAME.melody.pins` beside `NAME.melody.toml`.
 //!
 //! ```toml
-//! [review]                    # the node; of a body "fix_loop.patch", quoted
+//! format = 1
+//!
+//! [node.review]               # a node of that melody; a body has pins of its own beside it
 //! verdict = "fix"             # port = value, for every call of the node
 //! ```
 
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use symphony_ecs_core::value::Value;
 use toml_edit::{DocumentMut, Item, Value as Toml};
 
-/// Values by node (path without numbers) and port.
+/// Values by node and port of one melody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pins(BTreeMap<String, BTreeMap<String, Value>>);
 
@@ -28,15 +30,23 @@ impl Pins {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(bad(error.to_string())),
             Ok(text) => Self::parse(&text)
-                .map_err(|what| bad(what).help("pins are tables of values: [NODE] and below it PORT = VALUE")),
+                .map_err(|what| bad(what).help("pins are tables of values: [node.ID] and below it PORT = VALUE")),
         }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.to_string())?;
+        if let Some(format) = document.get("format").filter(|format| format.as_integer() != Some(1)) {
+            return Err(format!("`format = {}` is not known; this program reads format 1", format.to_string().trim()));
+        }
+        if let Some((key, _)) = document.iter().find(|(key, _)| !matches!(*key, "format" | "node")) {
+            return Err(format!("`{key}` is not known here"));
+        }
         let mut pins = BTreeMap::new();
-        for (node, item) in document.iter() {
-            let table = item.as_table_like().ok_or_else(|| format!("`{node}` is no table"))?;
+        let Some(nodes) = document.get("node") else { return Ok(Self::default()) };
+        let nodes = nodes.as_table_like().ok_or("`node` is no table")?;
+        for (node, item) in nodes.iter() {
+            let table = item.as_table_like().ok_or_else(|| format!("`node.{node}` is no table"))?;
             let ports = table.iter().map(|(port, item)| Ok((port.to_owned(), value_of(item)?)));
             pins.insert(node.to_owned(), ports.collect::<Result<_, String>>()?);
         }
@@ -94,14 +104,23 @@ mod tests {
 
     #[test]
     fn pins_are_values_by_node_and_port() {
-        let text = "[review]\nverdict = \"fix\"\nscores = [0.5, 1]\n[\"loop.patch\"]\ndiff = { lines = 3 }\n";
+        let text =
+            "format = 1\n[node.review]\nverdict = \"fix\"\nscores = [0.5, 1]\n[node.patch]\ndiff = { lines = 3 }\n";
         let pins = Pins::parse(text).unwrap();
         assert_eq!(pins.get("review", "verdict"), Some(&Value::text("fix")));
         assert_eq!(pins.get("review", "scores"), Some(&Value::list(vec![Value::Float(0.5), Value::Int(1)])));
-        assert_eq!(pins.get("loop.patch", "diff").and_then(|diff| diff.get("lines")), Some(&Value::Int(3)));
-        assert_eq!((pins.get("review", "x"), pins.has("loop.patch"), pins.has("loop")), (None, true, false));
-        assert!(Pins::parse("review = 3").unwrap_err().contains("no table"));
-        assert!(Pins::parse("[a]\nb = ").unwrap_err().contains("line 2"));
+        assert_eq!(pins.get("patch", "diff").and_then(|diff| diff.get("lines")), Some(&Value::Int(3)));
+        assert_eq!((pins.get("review", "x"), pins.has("patch"), pins.has("loop")), (None, true, false));
+        assert_eq!(Pins::parse("format = 1").unwrap(), Pins::default());
+        for (text, part) in [
+            ("[node]\nreview = 3", "no table"),
+            ("[review]\na = 3", "`review` is not known"),
+            ("format = 2", "format 1"),
+            ("[node.a]\nb = ", "line 2"),
+        ] {
+            let error = Pins::parse(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
         assert_eq!(path_of(Path::new("x/a.melody.toml")), Path::new("x/a.melody.pins"));
     }
 }

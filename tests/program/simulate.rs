@@ -150,7 +150,7 @@ fn melodies_unfold_from_their_estimates() {
     assert_eq!(plain["by_node"][0]["name"], "judge");
     house.write(
         "review.melody.pins",
-        "[judge]\nverdict = \"good\"\n[list]\nfiles = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n",
+        "format = 1\n[node.judge]\nverdict = \"good\"\n[node.list]\nfiles = [\"a\", \"b\", \"c\", \"d\", \"e\"]\n",
     );
     let pinned = timeless(&house.expect(0, &words));
     assert_eq!((&pinned["tasks"], number(&pinned, "makespan_s")), (&json!(8), 2.0 + 12.0 + 10.0 + 1.0));
