@@ -12,7 +12,7 @@ pub enum Exit {
     RunFailed = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// The melody has errors, or cannot be read.
+    /// The melody, or the file to import, has errors or cannot be read.
     Melody = 3,
     /// The state folder or a journal: locked, damaged, newer, read-only, full.
     State = 4,
@@ -29,7 +29,7 @@ Exit codes:
     0  done; the run completed
     1  the run failed or halted (`symphony show` says where)
     2  the command line is wrong
-    3  the melody has errors, or cannot be read
+    3  the melody, or the file to import, has errors or cannot be read
     4  the state folder or a journal is locked, damaged, newer, read-only or full
     5  a player cannot be set up
   130  the run was cancelled, or interrupted and can be resumed";

@@ -78,8 +78,8 @@ impl Sources for Kept<'_> {
     }
 }
 
-/// Reads a text file, or says why not: too large, not a file, not UTF-8 (and where).
-fn read_text(path: &Path) -> Result<String, String> {
+/// Reads a file, or says why not: too large, not a file.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let file = File::open(path).map_err(|error| plain(&error))?;
     let metadata = file.metadata().map_err(|error| plain(&error))?;
     if !metadata.is_file() {
@@ -92,7 +92,12 @@ fn read_text(path: &Path) -> Result<String, String> {
     }
     let mut bytes = Vec::new();
     file.take(LARGEST).read_to_end(&mut bytes).map_err(|error| plain(&error))?;
-    String::from_utf8(bytes).map_err(|error| {
+    Ok(bytes)
+}
+
+/// Reads a text file, or says why not: also where it is not UTF-8.
+fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_bytes(path)?).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..place).unwrap_or_default();
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -19,6 +19,7 @@ mod simulate;
 mod state;
 mod view;
 mod watch;
+mod whole;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -4,7 +4,6 @@
 
 use crate::report::Refusal;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// Deeper nestings are refused: the reader recurses.
 const MAX_DEPTH: usize = 128;
@@ -148,11 +147,6 @@ pub(crate) fn read(text: &str) -> Result<Json<'_>, Refusal> {
         return Err(Refusal::new("something stands after the end of the JSON value", help).at(text, scan.at));
     }
     Ok(json)
-}
-
-/// Looks entries up by their key where an object is large.
-pub(crate) fn index<'s, 't>(object: &'s Json<'t>) -> HashMap<&'s str, &'s Json<'t>> {
-    object.entries().iter().map(|(key, value)| (key.as_ref(), value)).collect()
 }
 
 struct Fault {

@@ -18,8 +18,8 @@ pub(crate) struct Draft {
     pub title: Option<String>,
     /// `description`.
     pub description: Option<String>,
-    /// `on`, as TOML; left out where the melody is started by hand only.
-    pub on: Option<String>,
+    /// Further keys with their values as TOML, such as `on`, `limits`.
+    pub more: Vec<(&'static str, String)>,
     /// Comments below the head.
     pub comments: Vec<String>,
     /// `[inputs]`: name, then the declaration as TOML.
@@ -65,8 +65,8 @@ impl Draft {
                 let _ = writeln!(text, "{key} = {}", prose(value));
             }
         }
-        if let Some(on) = &self.on {
-            let _ = writeln!(text, "on = {on}");
+        for (key, value) in &self.more {
+            let _ = writeln!(text, "{key} = {value}");
         }
         for comment in &self.comments {
             text.push('\n');

@@ -5,7 +5,9 @@ mod cancel;
 mod check;
 mod completions;
 mod doctor;
+mod export;
 mod graph;
+mod import;
 mod new;
 mod play;
 mod reach;
@@ -62,6 +64,8 @@ enum Command {
     Approve(approve::Approve),
     Simulate(simulate::Simulate),
     Graph(graph::Graph),
+    Import(import::Import),
+    Export(export::Export),
     New(new::New),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -81,6 +85,8 @@ impl CommandLine {
             Command::Approve(command) => command.run(&state()?),
             Command::Simulate(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
+            Command::Import(command) => command.run(),
+            Command::Export(command) => command.run(),
             Command::New(command) => command.run(),
             Command::Doctor(command) => command.run(&state()?),
             Command::Completions(command) => command.run(),

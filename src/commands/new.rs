@@ -99,12 +99,13 @@ fn listing() -> String {
 }
 
 /// The folder and the name that a person means by a path, with or without `.melody.toml`.
-struct Base {
-    folder: PathBuf,
-    name: String,
+pub(super) struct Base {
+    pub(super) folder: PathBuf,
+    pub(super) name: String,
 }
 
-fn base(path: &Path) -> Result<Base, Failure> {
+/// Reads such a path.
+pub(super) fn base(path: &Path) -> Result<Base, Failure> {
     let bad = || {
         Failure::usage(format!("`{}` is no name for a melody", path.display()))
             .help("names of melodies are made of letters, digits, dashes and underscores: drafts/my-letter")

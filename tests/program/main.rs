@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod docs;
 mod examples;
+mod importing;
 mod resuming;
 mod simulate;
 

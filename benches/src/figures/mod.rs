@@ -5,6 +5,7 @@ pub mod check;
 pub mod cold;
 pub mod durable;
 pub mod huge;
+pub mod import;
 pub mod loops;
 pub mod roundtrip;
 pub mod simulate;
@@ -36,6 +37,7 @@ pub static ALL: &[Figure] = &[
     loops::FIGURE,
     cold::FIGURE,
     check::FIGURE,
+    import::FIGURE,
     simulate::FIGURE,
 ];
 

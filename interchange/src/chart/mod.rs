@@ -8,6 +8,7 @@ mod edges;
 mod mermaid;
 
 pub use dot::dot;
+pub(crate) use edges::of as edges_of;
 pub use mermaid::mermaid;
 
 use std::collections::BTreeMap;

@@ -6,15 +6,16 @@
 use super::order::circle;
 use super::recorded::{DataFile, Machine, Recorded, Task, category_of};
 use crate::json::{self, Json, Value};
-use crate::report::Refusal;
-use std::collections::HashMap;
+use crate::report::{Findings, Refusal, Unsupported};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 /// Reads a recorded execution.
 ///
 /// # Errors
 /// The text is no JSON, no WfFormat, or its tasks do not fit together: the first fault with its line and cure.
 pub fn read(text: &str) -> Result<Recorded, Refusal> {
-    of_json(text, &json::read(text)?)
+    of_json(text, &json::read(text)?).map(|(recorded, _)| recorded)
 }
 
 /// Whether a JSON value looks like WfFormat.
@@ -25,9 +26,9 @@ pub(crate) fn is_wfformat(json: &Json<'_>) -> bool {
         || (listed(workflow, "tasks") || listed(workflow, "jobs")) && json.find("schemaVersion").is_some()
 }
 
-/// Reads a recorded execution from its JSON; `text` is for places.
-pub(crate) fn of_json(text: &str, json: &Json<'_>) -> Result<Recorded, Refusal> {
-    let reader = Reader { text };
+/// Reads a recorded execution from its JSON, and what of it is not kept; `text` is for places.
+pub(crate) fn of_json(text: &str, json: &Json<'_>) -> Result<(Recorded, Vec<Unsupported>), Refusal> {
+    let reader = Reader { text, unread: RefCell::default() };
     let workflow = json.get("workflow");
     if !workflow.is_object() {
         let help = "WfFormat has a `workflow` with a `specification` and an `execution`; is it the right file?";
@@ -71,7 +72,15 @@ pub(crate) fn of_json(text: &str, json: &Json<'_>) -> Result<Recorded, Refusal> 
         let help = "a recorded execution has an order; mend `parents` and `children` of these tasks";
         return Err(Refusal::new(message, help).at(text, at));
     }
-    Ok(recorded)
+    let mut findings = Findings::new(text);
+    for (key, (place, times)) in reader.unread.into_inner() {
+        findings.note(format!("measure `{key}` of {times} tasks"), "workflow", place);
+    }
+    if let Some(machines) = ran.find("machines").filter(|machines| !machines.items().is_empty()) {
+        let what = format!("description of {} machines", recorded.machines.len());
+        findings.note(what, "workflow.execution.machines", machines.at);
+    }
+    Ok((recorded, findings.into_list()))
 }
 
 fn system(json: &Json<'_>) -> Option<String> {
@@ -120,6 +129,8 @@ impl Files {
 
 struct Reader<'t> {
     text: &'t str,
+    /// Measures that are not known: the first place and how often.
+    unread: RefCell<BTreeMap<String, (usize, usize)>>,
 }
 
 impl Reader<'_> {
@@ -255,7 +266,12 @@ impl Reader<'_> {
                     task.program = value.find("program").and_then(Json::text).map(str::to_owned);
                     task.arguments = arguments(value.get("arguments"));
                 }
-                _ => {}
+                "id" | "name" | "parents" | "children" | "inputFiles" | "outputFiles" | "files" | "category"
+                | "type" => {}
+                key => {
+                    let mut unread = self.unread.borrow_mut();
+                    unread.entry(key.to_owned()).or_insert((value.at, 0)).1 += 1;
+                }
             }
         }
         Ok(())
