@@ -170,6 +170,19 @@ fn melodies_unfold_from_their_estimates() {
 }
 
 #[test]
+fn an_imported_recording_takes_as_long_as_the_recording() {
+    let house = house();
+    house.expect(0, &["import", "tune.json"]);
+    for (machines, policy) in [("1", "fifo"), ("2", "heft"), ("3", "critical-path")] {
+        let of = |file: &str| house.expect(0, &["simulate", file, "--json", "-m", machines, "-p", policy]);
+        let (recording, melody) = (of("tune.json"), of("tune.melody.toml"));
+        for key in ["tasks", "edges", "makespan_s", "lower_bound_s", "busy_s"] {
+            assert_eq!(recording.summary()[key], melody.summary()[key], "{key} on {machines} machines");
+        }
+    }
+}
+
+#[test]
 fn failures_of_estimates_are_retried_as_the_melody_says() {
     let house = House::new();
     let text = "format = 1\nname = \"tune\"\n[node.a]\nuses = \"operator:nowhere/a\"\n\
