@@ -39,7 +39,7 @@ const LARGEST: u64 = 1 << 30;
 /// # Errors
 /// A file that cannot be read, or inputs for a recording, which has none.
 pub fn open(state: &State, path: &Path, inputs: Vec<String>) -> Result<Subject, Failure> {
-    if !path.extension().is_some_and(|extension| extension == "json") {
+    if path.extension().is_none_or(|extension| extension != "json") {
         return Tune::read(state, path, inputs).map(|tune| Subject::Melody(Box::new(tune)));
     }
     if !inputs.is_empty() {
