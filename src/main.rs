@@ -17,6 +17,7 @@ mod preferences;
 mod rehearsal;
 mod rerun;
 mod seating;
+mod simulate;
 mod state;
 mod view;
 mod watch;

@@ -44,6 +44,8 @@ pub enum Listing {
     Kept,
     /// Listed anew.
     Fresh,
+    /// As they were listed once; no server is started for it.
+    Asleep,
 }
 
 /// The MCP servers that are declared for a melody.
@@ -53,6 +55,7 @@ pub fn servers(state: &State, melody: &Path, listing: Listing) -> Servers {
     let program = std::env::current_exe().unwrap_or_default();
     let mut servers = Servers::new(Places::of(melody, &here, user), state.listings(), program, here);
     servers.refresh = listing == Listing::Fresh;
+    servers.asleep = listing == Listing::Asleep;
     servers.notice = |words| eprintln!("note: {words}");
     servers
 }

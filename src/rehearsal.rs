@@ -12,7 +12,7 @@ use symphony_extensions::sdk::Failure;
 use symphony_systems::stage::{Rehearsal, Rehearsed, TypedRehearsal, sample};
 
 /// The operation whose answers are known beforehand.
-const SCRIPTED: &str = "instrument:scripted-model/chat";
+pub const SCRIPTED: &str = "instrument:scripted-model/chat";
 
 /// Rehearses the scripted model by its script and everybody else by their types.
 #[derive(Clone, Copy, Debug)]

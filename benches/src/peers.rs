@@ -18,6 +18,8 @@ pub const TBB: Peer = Peer { name: "oneTBB", program: "tbb-peer" };
 pub const DAGX: Peer = Peer { name: "dagx", program: "dagx-peer" };
 /// Dask, Python.
 pub const DASK: Peer = Peer { name: "Dask", program: "dask-peer" };
+/// SimPy, Python.
+pub const SIMPY: Peer = Peer { name: "SimPy", program: "simpy-peer" };
 /// LangGraph, Python.
 pub const LANGGRAPH: Peer = Peer { name: "LangGraph", program: "langgraph-peer" };
 

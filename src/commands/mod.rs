@@ -14,6 +14,7 @@ mod reach;
 mod resume;
 mod runs;
 mod show;
+mod simulate;
 mod why;
 
 use crate::exit::Exit;
@@ -63,6 +64,7 @@ enum Command {
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
     Why(why::Why),
+    Simulate(simulate::Simulate),
     Graph(graph::Graph),
     Import(import::Import),
     Export(export::Export),
@@ -84,6 +86,7 @@ impl CommandLine {
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),
             Command::Why(command) => command.run(&state()?),
+            Command::Simulate(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
             Command::Import(command) => command.run(),
             Command::Export(command) => command.run(),

@@ -14,6 +14,7 @@ pub mod restore;
 pub mod results;
 pub mod run;
 pub mod runs;
+pub mod simulate;
 pub mod stage;
 
 pub use options::{ReuseRule, Reusing, RunOptions};

@@ -9,6 +9,7 @@ mod gallery;
 mod importing;
 mod rerun;
 mod resuming;
+mod simulate;
 
 #[path = "../house/mod.rs"]
 mod house;

@@ -25,7 +25,7 @@ def measure(work: Callable[[], T]) -> tuple[T, Span]:
     return outcome, Span(time.process_time_ns() - cpu, time.perf_counter_ns() - wall)
 
 
-def report(peer: str, case: str, *, build: Span, run: Span, **facts: int | str) -> None:
+def report(peer: str, case: str, *, build: Span, run: Span, **facts: int | str | dict[str, int]) -> None:
     """Print what a case cost the peer, whose version is that of the package of its name."""
     line = {
         "peer": f"{peer} {version(peer)}",

@@ -9,6 +9,7 @@ pub mod huge;
 pub mod import;
 pub mod loops;
 pub mod roundtrip;
+pub mod simulate;
 pub mod track;
 
 use crate::bench::Bench;
@@ -39,6 +40,7 @@ pub static ALL: &[Figure] = &[
     check::FIGURE,
     dirty::FIGURE,
     import::FIGURE,
+    simulate::FIGURE,
 ];
 
 /// A sample that nobody knows.

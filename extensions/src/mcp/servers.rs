@@ -28,6 +28,8 @@ pub struct Servers {
     pub working_dir: PathBuf,
     /// List every server anew instead of taking what was kept.
     pub refresh: bool,
+    /// Start no server: one that was never listed is not known.
+    pub asleep: bool,
     /// Hears which server is started and with what command, before it is.
     pub notice: fn(&str),
     /// What was found already.
@@ -47,7 +49,7 @@ impl Servers {
     /// Finds servers in these places; see the fields.
     pub fn new(places: Places, listings: PathBuf, program: PathBuf, working_dir: PathBuf) -> Self {
         let known = Mutex::default();
-        Self { places, listings, program, working_dir, refresh: false, notice: |_| {}, known }
+        Self { places, listings, program, working_dir, refresh: false, asleep: false, notice: |_| {}, known }
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, Result<Arc<Known>, CatalogError>>> {
@@ -83,7 +85,7 @@ impl Servers {
     ) -> Result<Arc<Operation>, CatalogError> {
         let wanted = reference.operation.as_deref().unwrap_or_default();
         let mut server = self.server(&reference.name, self.refresh)?;
-        if server.listing.tool(wanted).is_none() && !server.fresh {
+        if server.listing.tool(wanted).is_none() && !server.fresh && !self.asleep {
             // It may have learned the tool since it was listed.
             server = self.server(&reference.name, true)?;
         }
@@ -137,6 +139,12 @@ impl Servers {
         let fresh = kept.is_none();
         let listing = match kept {
             Some(listing) => listing,
+            None if self.asleep => {
+                return Err(CatalogError {
+                    message: format!("the tools of the MCP server `{name}` were never listed"),
+                    help: Some("`symphony check` starts it once and lists them".to_owned()),
+                });
+            }
             None => {
                 // Whole, as it is started, but without what would move the terminal's cursor.
                 let command = declared.words().join(" ").replace(char::is_control, "\u{fffd}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use symphony_ecs_core::melody::model::PlayerRef;
 use symphony_ecs_core::melody::sources::Sources;
 use symphony_ecs_core::melody::{Checked, check, parse, render};
-use symphony_ecs_core::ports::{Catalog, CatalogError, Operation};
+use symphony_ecs_core::ports::{Catalog, CatalogError, Operation, Reuse};
 use symphony_ecs_core::value::Digest;
 use symphony_interchange::{Imported, Written};
 
@@ -40,6 +40,7 @@ impl Catalog for Everyone {
             worst_tokens: None,
             max_parallel: None,
             timeout: None,
+            reuse: Reuse::default(),
         }))
     }
 }

@@ -21,6 +21,7 @@ mod walk;
 pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
+pub(crate) use notices::player_word;
 pub use sketch::{Fate, Sketch};
 pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
