@@ -75,3 +75,17 @@ fn eight_stages_build_a_program_that_works() {
     let program = Command::new("python3").args(["built/main.py", "1994", "xlii"]).current_dir(house.path()).output();
     assert_eq!(String::from_utf8_lossy(&program.unwrap().stdout), "MCMXCIV\n42\n");
 }
+
+#[test]
+fn a_recorded_execution_is_forecast_and_becomes_a_melody() {
+    let house = house();
+    let recorded = "examples/recorded/star-map.json";
+    let counts = house.expect(0, &["import", recorded, "--out", "star-map.melody.toml", "--json"]).summary().clone();
+    assert_eq!((&counts["nodes"], &counts["edges"]), (&44.into(), &75.into()), "{counts}");
+    let on = ["--machines", "4", "--policy", "heft", "--json"];
+    let forecast = |file: &str| house.expect(0, &[&["simulate", file], &on[..]].concat()).summary().clone();
+    let (recording, melody) = (forecast(recorded), forecast("star-map.melody.toml"));
+    assert_eq!(recording["makespan_s"], melody["makespan_s"]);
+    assert_eq!(recording["critical_path"].as_array().and_then(|path| path.last()), Some(&"detect_00".into()));
+    assert!(recording["makespan_s"].as_f64() >= recording["lower_bound_s"].as_f64(), "{recording}");
+}

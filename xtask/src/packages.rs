@@ -10,13 +10,22 @@ struct Package {
     name: String,
     /// A shell command that succeeds where the package is not needed any more.
     probe: String,
+    /// Tests skip without it.
+    optional: bool,
 }
 
 /// Installs the missing packages where apt-get and the right to use it are at hand; names them otherwise.
 pub fn ensure(root: &Path) -> Result<(), String> {
     let path = root.join(".ci/packages");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let missing: Vec<Package> = parse(&text).into_iter().filter(|package| !present(root, package)).collect();
+    let missing = parse(&text).into_iter().filter(|package| !present(root, package));
+    let (optional, missing): (Vec<Package>, Vec<Package>) = missing.partition(|package| package.optional);
+    if !optional.is_empty() {
+        let names: Vec<&str> = optional.iter().map(|package| package.name.as_str()).collect();
+        if let Err(why) = install(root, &names) {
+            eprintln!("some tests will say that they skip: {why}");
+        }
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -57,11 +66,12 @@ fn parse(text: &str) -> Vec<Package> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let package = |line: &str| {
         let (name, probe) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let (name, optional) = name.strip_prefix('?').map_or((name, false), |name| (name, true));
         let probe = match probe.trim() {
             "" => format!("dpkg -s {name}"),
             probe => probe.to_owned(),
         };
-        Package { name: name.to_owned(), probe }
+        Package { name: name.to_owned(), probe, optional }
     };
     lines.map(package).collect()
 }
@@ -72,9 +82,10 @@ mod tests {
 
     #[test]
     fn lines_are_a_package_and_a_probe() {
-        let packages = parse("# words\n\n git   git --version\nlibtbb-dev\n");
-        let expected = [("git", "git --version"), ("libtbb-dev", "dpkg -s libtbb-dev")];
-        let expected = expected.map(|(name, probe)| Package { name: name.into(), probe: probe.into() });
+        let packages = parse("# words\n\n git   git --version\n?libtbb-dev\n");
+        let expected = [("git", "git --version", false), ("libtbb-dev", "dpkg -s libtbb-dev", true)];
+        let expected =
+            expected.map(|(name, probe, optional)| Package { name: name.into(), probe: probe.into(), optional });
         assert_eq!(packages, expected);
     }
 
