@@ -9,25 +9,33 @@ use symphony_benches::graphs::Edges;
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::ids::Row;
 use symphony_ecs_core::ports::{CallFailure, InProcess, InProcessCall, JournalPort, Operation, Port};
-use symphony_ecs_core::score::{Action, NodeSpec, Score, Wiring};
+use symphony_ecs_core::score::{Action, Cycle, NodeSpec, Score, Wiring};
 use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::{Digest, Value};
 use symphony_systems::{Orchestra, RunOptions};
 
-/// Nodes that do nothing but take a second of virtual time.
+/// Nodes that do nothing but take a second of virtual time, numbered in waves as those of a compiled melody are.
 pub fn pauses(rows: u32, edges: &Edges) -> Result<Score, BenchError> {
+    Score::in_waves("bench", rows, edges, vec![pause()], Vec::new(), Wiring::Order).map_err(cyclic)
+}
+
+/// The same with the numbers that the edges give them.
+pub fn pauses_as_numbered(rows: u32, edges: &Edges) -> Result<Score, BenchError> {
+    Score::from_edges("bench", rows, edges, vec![pause()], Vec::new(), Wiring::Order).map_err(cyclic)
+}
+
+fn pause() -> NodeSpec {
     let span = Duration::from_secs(1);
-    compile(rows, edges, NodeSpec::plain(Action::Pause(span), span), Wiring::Order)
+    NodeSpec::plain(Action::Pause(span), span)
 }
 
 /// Nodes that add their inputs and one: the work of the peers' tasks.
 pub fn sums(rows: u32, edges: &Edges) -> Result<Score, BenchError> {
-    compile(rows, edges, sum_spec(), Wiring::Values)
+    Score::from_edges("bench", rows, edges, vec![sum_spec()], Vec::new(), Wiring::Values).map_err(cyclic)
 }
 
-fn compile(rows: u32, edges: &Edges, spec: NodeSpec, wiring: Wiring) -> Result<Score, BenchError> {
-    let score = Score::from_edges("bench", rows, edges, vec![spec], Vec::new(), wiring);
-    score.map_err(|cycle| BenchError::Wrong(format!("the graph has a cycle: {cycle:?}")))
+fn cyclic(cycle: Cycle) -> BenchError {
+    BenchError::Wrong(format!("the graph has a cycle: {cycle:?}"))
 }
 
 /// A node that plays [`Sum`].

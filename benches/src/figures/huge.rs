@@ -37,7 +37,7 @@ fn sample(words: &[&str]) -> Result<Sample, BenchError> {
         _ => return Err(super::unknown(words)),
     };
     let watch = Stopwatch::start();
-    let score = Arc::new(chorus::pauses(NODES, &edges)?);
+    let score = Arc::new(chorus::pauses_as_numbered(NODES, &edges)?);
     let (compile, _) = watch.read();
     drop(edges);
     let options = RunOptions::simulated(score, 1);
