@@ -14,6 +14,7 @@ pub mod restore;
 pub mod run;
 pub mod runs;
 pub mod stage;
+pub mod travel;
 
 pub use options::RunOptions;
 pub use orchestra::{Command, Orchestra, Pulse};
