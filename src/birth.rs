@@ -46,6 +46,18 @@ pub struct Birth {
     pub seed: u64,
     /// Operations that play it, and what they were.
     pub players: BTreeMap<String, Digest>,
+    /// The run that it was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Where a fork comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// The last of its events that the fork takes along; none if it begins at the beginning.
+    pub event: Option<u64>,
 }
 
 impl Birth {
@@ -101,6 +113,7 @@ mod tests {
             clock: ClockKind::Real,
             seed: 7,
             players: BTreeMap::from([("operator:git/log".to_owned(), Digest::of(b"git"))]),
+            origin: RunId::parse("r1").map(|run| Origin { run, event: Some(3) }),
         };
         let meta = birth.to_meta().unwrap();
         assert_eq!(Birth::from_meta(&meta, Path::new("x")).unwrap(), birth);

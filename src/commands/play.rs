@@ -123,6 +123,7 @@ impl Play {
             clock: if self.rehearse { ClockKind::Virtual } else { ClockKind::Real },
             seed: self.seed.unwrap_or(drawn),
             players: players.into_iter().map(|(operation, entry)| (operation, entry.digest)).collect(),
+            origin: None,
         };
         let seating = Seating {
             state,

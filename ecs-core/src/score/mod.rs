@@ -10,6 +10,7 @@ mod compile;
 
 mod gather;
 mod mapped;
+pub mod pinned;
 mod topology;
 
 pub use build::Wiring;

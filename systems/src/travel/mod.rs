@@ -11,6 +11,7 @@
 
 mod at;
 mod branch;
+mod compare;
 mod fold;
 mod identity;
 mod moment;
@@ -19,6 +20,7 @@ mod timeline;
 
 pub use at::{At, BadAt};
 pub use branch::{Branch, BranchError, branch};
+pub use compare::{NodeStory, RunDiff, RunStory, compare};
 pub use fold::Fold;
 pub use moment::{BodyAt, Moment, NodeAt};
 pub use timeline::Timeline;
