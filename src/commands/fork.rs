@@ -88,7 +88,7 @@ impl Fork {
             Failure::state(format!("{}: {error}", birth.folder)).help("the run began in this folder; make it again")
         })?;
         let style = self.show.style();
-        if style != Style::Json {
+        if !matches!(style, Style::Json | Style::Quiet) {
             say(&branch, &origin, told);
         }
         let beginning = begin(state, &run, &birth, branch)?;

@@ -7,6 +7,7 @@ mod docs;
 mod examples;
 mod gallery;
 mod resuming;
+mod travelling;
 
 #[path = "../house/mod.rs"]
 mod house;

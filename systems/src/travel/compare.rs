@@ -10,7 +10,7 @@ use symphony_ecs_core::value::Digest;
 /// What became of a node of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct NodeStory {
-    /// How it stands: `running`, `done`, `skipped`, `failed`, `cancelled`, `awaiting_approval`.
+    /// How it stands: `running`, `failing`, `done`, `skipped`, `failed`, `cancelled`, `awaiting_approval`.
     pub state: String,
     /// Attempts begun.
     pub attempts: u32,
@@ -63,6 +63,7 @@ impl RunStory {
         }
         let Some(path) = &notice.node else { return };
         let state = match &notice.what {
+            What::AttemptFailed { .. } => "failing",
             What::NodeStarted { .. } => "running",
             What::NodePlayed { .. } => "done",
             What::NodeSkipped { .. } => "skipped",
@@ -87,6 +88,7 @@ impl RunStory {
                 node.tokens = *tokens;
                 node.outputs.clone_from(outputs);
             }
+            What::AttemptFailed { .. } => node.attempts = node.attempts.max(1),
             _ => {}
         }
         let begun = node.begun_ns.unwrap_or(notice.time.0);
