@@ -133,6 +133,9 @@ fn pin_row(spec: &mut NodeSpec, values: Option<&BTreeMap<String, Value>>, pins: 
         // Settings and secrets are for the player.
         spec.with = Arc::from([]);
         spec.undo = None;
+        // Ports that nobody pinned give nothing; who needs them is skipped and says so.
+        let ports = spec.outputs.iter().map(|port| Port { required: false, ..port.clone() });
+        spec.outputs = ports.collect();
         spec.estimate = Duration::ZERO;
     }
     spec.action = action;

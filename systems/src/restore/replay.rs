@@ -145,7 +145,10 @@ impl Run {
             Event::Began { clock, seed } => {
                 self.clock = clock;
                 self.seed = seed;
+                // A run begins at its time zero, before the clock of its first frame is read.
+                let now = std::mem::take(&mut self.now);
                 self.begin();
+                self.now = now;
                 Ok(())
             }
             Event::Iterated { block, iteration, inputs } => {
