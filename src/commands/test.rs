@@ -154,10 +154,8 @@ fn pinned_below(folder: &Path) -> Vec<PathBuf> {
             let (path, name) = (entry.path(), entry.file_name());
             let name = name.to_string_lossy();
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => {
-                    if !name.starts_with('.') && name != "target" && name != "node_modules" {
-                        folders.push(path);
-                    }
+                Ok(kind) if kind.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" => {
+                    folders.push(path);
                 }
                 Ok(kind) if kind.is_file() && name.ends_with(".melody.pins") => {
                     let melody = path.with_extension("toml");
