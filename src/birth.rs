@@ -53,6 +53,18 @@ pub struct Birth {
     /// Which nodes are played, and which take over what is known.
     #[serde(default)]
     pub wanted: Wanted,
+    /// The run that it was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Where a fork comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The run.
+    pub run: RunId,
+    /// The last of its events that the fork takes along; none if it begins at the beginning.
+    pub event: Option<u64>,
 }
 
 impl Birth {
@@ -110,6 +122,7 @@ mod tests {
             players: BTreeMap::from([("operator:git/log".to_owned(), Digest::of(b"git"))]),
             versions: BTreeMap::from([("operator:git/log".to_owned(), "1.0.0".to_owned())]),
             wanted: Wanted { from: vec!["log".to_owned()], ..Wanted::default() },
+            origin: RunId::parse("r1").map(|run| Origin { run, event: Some(3) }),
         };
         let meta = birth.to_meta().unwrap();
         assert_eq!(Birth::from_meta(&meta, Path::new("x")).unwrap(), birth);

@@ -8,7 +8,7 @@ pub enum Exit {
     /// Everything asked for was done; a run completed.
     #[default]
     Completed = 0,
-    /// The run failed or halted; `show` says where.
+    /// The run failed or halted (`show` says where), melodies or runs differ, a test does not hold.
     RunFailed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -27,7 +27,7 @@ impl Exit {
     pub const TABLE: &str = "\
 Exit codes:
     0  done; the run completed
-    1  the run failed or halted (`symphony show` says where)
+    1  the run failed or halted (`symphony show` says where); `diff`: something differs; `test`: a case does not hold
     2  the command line is wrong
     3  the melody, or the file to import, has errors or cannot be read
     4  the state folder or a journal is locked, damaged, newer, read-only or full

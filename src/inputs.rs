@@ -31,7 +31,18 @@ pub fn read(
     file: Option<&Path>,
     artifacts: &dyn ArtifactPort,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let mut given: BTreeMap<String, Value> = BTreeMap::new();
+    over(BTreeMap::new(), declared, schemas, words, file, artifacts)
+}
+
+/// As [`read`], over what another run was given.
+pub fn over(
+    mut given: BTreeMap<String, Value>,
+    declared: &[InputDecl],
+    schemas: &Schemas,
+    words: &[String],
+    file: Option<&Path>,
+    artifacts: &dyn ArtifactPort,
+) -> Result<BTreeMap<String, Value>, Failure> {
     if let Some(file) = file {
         for (name, json) in from_file(file)? {
             let input = find(declared, &name)?;

@@ -19,6 +19,7 @@ mod rerun;
 mod seating;
 mod simulate;
 mod state;
+mod testing;
 mod view;
 mod watch;
 mod whole;

@@ -16,6 +16,7 @@ use symphony_systems::orchestra::NodeView;
 use symphony_systems::record::FrameRecord;
 use symphony_systems::restore::{Restored, restore};
 use symphony_systems::run::Sketch;
+use symphony_systems::travel::{At, Timeline};
 use symphony_systems::{Orchestra, RunOptions};
 
 /// A run as its journal tells it.
@@ -32,14 +33,61 @@ pub struct Past {
     pub damage: Vec<JournalError>,
 }
 
+/// A run's record: what it began with, and every intact frame.
+pub struct Recorded {
+    /// What it began with.
+    pub birth: Birth,
+    /// The melody that it plays.
+    pub opened: Opened,
+    /// What the orchestra is told of it.
+    pub options: RunOptions,
+    /// What is damaged; the frames stand before it.
+    pub damage: Vec<JournalError>,
+    frames: Vec<(u64, Vec<u8>)>,
+}
+
+impl Recorded {
+    /// Reads a run's journal.
+    pub fn read(state: &State, run: &RunId) -> Result<Self, Failure> {
+        let folder = state.run(run);
+        let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
+        let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
+        let opened = opening::or_say(opening::reopen(state, &birth.path, &birth.readings))?;
+        let options = seating::options(run, &birth, &opened, seating::score_of(&opened, &birth.settings)?);
+        Ok(Self { birth, opened, options, damage: record.damage, frames: record.frames })
+    }
+
+    /// Its frames, in order.
+    pub fn frames(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.frames.iter().map(|(frame, blob)| (*frame, blob.as_slice()))
+    }
+
+    /// Its life, to be travelled.
+    pub fn timeline(&self) -> Result<Timeline, Failure> {
+        Timeline::read(&self.options, "the journal", self.frames()).map_err(|error| seating::journal_failure(&error))
+    }
+
+    /// Warns of damage.
+    pub fn say_damage(&self) {
+        for damage in &self.damage {
+            eprintln!("warning: {damage}; what follows is what was before it");
+        }
+    }
+}
+
+/// How many notices a run had told at a point.
+pub fn point(timeline: &Timeline, at: At) -> Result<u64, Failure> {
+    timeline.point(at).ok_or_else(|| {
+        let last = timeline.told().saturating_sub(1);
+        Failure::usage("the run has no such event").help(format!("its events have the numbers 0 to {last}"))
+    })
+}
+
 /// Reads a run.
 pub fn read(state: &State, run: &RunId) -> Result<Past, Failure> {
     let folder = state.run(run);
-    let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
-    let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
-    let opened = opening::or_say(opening::reopen(state, &birth.path, &birth.readings))?;
-    let options = seating::options(run, &birth, &opened, seating::score_of(&opened, &birth.settings)?);
-    let (mut orchestra, slot) = fold(&options, None, &record.frames)?;
+    let Recorded { birth, options, damage, frames, .. } = Recorded::read(state, run)?;
+    let (mut orchestra, slot) = fold(&options, None, &frames)?;
     let nodes = orchestra.nodes(slot);
     let Some(past) = orchestra.run(slot) else {
         return Err(Failure::state(format!("{}: the run could not be read", folder.display())));
@@ -47,7 +95,7 @@ pub fn read(state: &State, run: &RunId) -> Result<Past, Failure> {
     let outputs = playing::outputs(past);
     let mut closing = playing::closing(past, false);
     closing.summary.resumable = past.status == RunStatus::Playing && journal::owner(&folder).is_none();
-    Ok(Past { birth, closing, nodes, outputs, damage: record.damage })
+    Ok(Past { birth, closing, nodes, outputs, damage })
 }
 
 /// The end of a run that is over already, from an open journal; `None` if it can go on.

@@ -15,10 +15,15 @@ use toml_edit::{DocumentMut, Item, Value as Toml};
 /// # Errors
 /// A file that cannot be read (with its line), a word without `=`.
 pub fn read(words: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
-    let mut settings = match place() {
+    let settings = match place() {
         Some(file) => from_file(&file)?,
         None => BTreeMap::new(),
     };
+    over(settings, words)
+}
+
+/// Puts the words of the command line over what another run began with.
+pub fn over(mut settings: BTreeMap<String, Value>, words: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
     for word in words {
         let (name, text) = word
             .split_once('=')

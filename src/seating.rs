@@ -66,7 +66,7 @@ pub fn score_of(opened: &Opened, settings: &BTreeMap<String, Value>) -> Result<A
 }
 
 /// Ids of the melody's nodes and what plays them, in score order.
-fn nodes_of(opened: &Opened, score: &Score) -> Vec<(String, String)> {
+pub fn nodes_of(opened: &Opened, score: &Score) -> Vec<(String, String)> {
     let Some(root) = opened.checked.melodies.first() else { return Vec::new() };
     let named: BTreeMap<&str, String> = root
         .melody

@@ -4,17 +4,22 @@ mod approve;
 mod cancel;
 mod check;
 mod completions;
+mod diff;
 mod doctor;
 mod export;
+mod fork;
 mod graph;
 mod import;
+mod moment;
 mod new;
 mod play;
 mod reach;
+mod replay;
 mod resume;
 mod runs;
 mod show;
 mod simulate;
+mod test;
 mod why;
 
 use crate::exit::Exit;
@@ -61,6 +66,10 @@ enum Command {
     Runs(runs::Runs),
     Show(show::Show),
     Resume(resume::Resume),
+    Replay(replay::Replay),
+    Fork(fork::Fork),
+    Diff(diff::Diff),
+    Test(test::Test),
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
     Why(why::Why),
@@ -82,6 +91,10 @@ impl CommandLine {
             Command::Runs(command) => command.run(&state()?),
             Command::Show(command) => command.run(&state()?),
             Command::Resume(command) => command.run(&state()?),
+            Command::Replay(command) => command.run(&state()?),
+            Command::Fork(command) => command.run(&state()?),
+            Command::Diff(command) => command.run(&state()?),
+            Command::Test(command) => command.run(&state()?),
             Command::Check(command) => command.run(&state()?),
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),

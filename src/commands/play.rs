@@ -139,6 +139,7 @@ impl Play {
             versions: players.iter().map(|(name, entry)| (name.clone(), entry.version.to_string())).collect(),
             players: players.into_iter().map(|(operation, entry)| (operation, entry.digest)).collect(),
             wanted: Wanted { seed: self.seed, ..self.wanted.clone() },
+            origin: None,
         };
         let seating = Seating {
             state,

@@ -39,7 +39,10 @@ impl Pins {
         if let Some(format) = document.get("format").filter(|format| format.as_integer() != Some(1)) {
             return Err(format!("`format = {}` is not known; this program reads format 1", format.to_string().trim()));
         }
-        if let Some((key, _)) = document.iter().find(|(key, _)| !matches!(*key, "format" | "node")) {
+        if let Some((key, _)) = document
+            .iter()
+            .find(|(key, _)| !matches!(*key, "format" | "node" | "inputs" | "expect" | "status" | "case"))
+        {
             return Err(format!("`{key}` is not known here"));
         }
         let mut pins = BTreeMap::new();

@@ -16,6 +16,7 @@ pub mod run;
 pub mod runs;
 pub mod simulate;
 pub mod stage;
+pub mod travel;
 
 pub use options::{ReuseRule, Reusing, RunOptions};
 pub use orchestra::{Command, Orchestra, Pulse};

@@ -6,13 +6,14 @@ mod stand;
 use proptest::prelude::*;
 use stand::plan::{Plan, Profile, Rng, draw};
 use stand::stories::{check_invariants, stories, timeless};
-use stand::{Played, Script, options_of, parts_with, played};
+use stand::{Played, Script, export, options_of, parts_with, played};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Notice, RunStatus, What};
 use symphony_ecs_core::ports::JournalError;
 use symphony_systems::restore::{Restored, restore};
+use symphony_systems::travel::Fold;
 use symphony_systems::{Orchestra, Pulse, RunOptions};
 
 const CALM: Profile = Profile { races: false, halts: false, parallel: false, budget: false };
@@ -98,6 +99,16 @@ fn cuts(record: &Record, rng: &mut Rng) -> Vec<(usize, Option<u64>)> {
     cuts
 }
 
+/// The story of both lives, told again from their frames.
+fn told(options: &RunOptions, record: &Record, cut: usize, resumed: &Resumed) -> String {
+    let second = (cut as u64..).zip(resumed.played.frames.iter().cloned());
+    let mut fold = Fold::new(options, "test");
+    for (frame, blob) in record.frames[..cut].iter().cloned().chain(second) {
+        assert!(fold.frame(frame, &blob, u64::MAX).unwrap());
+    }
+    export(&fold.notices())
+}
+
 fn count() -> u64 {
     if std::env::var_os("SYMPHONY_LONG").is_some() { 10_000 } else { 250 }
 }
@@ -112,6 +123,7 @@ fn each_cut(profile: Profile, check: impl Fn(&Plan, &Record, &Resumed) -> Result
             let place = || format!("{}\nseed {seed}, cut after {cut} frames, checkpoint {checkpoint:?}", plan.print());
             let resumed =
                 resume(&options, &record, cut, checkpoint).unwrap_or_else(|error| panic!("{}: {error}", place()));
+            assert_eq!(told(&options, &record, cut, &resumed), export(&resumed.notices), "{}: told again", place());
             if let Err(why) = check(&plan, &record, &resumed) {
                 panic!("{}: {why}", place());
             }

@@ -10,6 +10,7 @@ mod importing;
 mod rerun;
 mod resuming;
 mod simulate;
+mod travelling;
 
 #[path = "../house/mod.rs"]
 mod house;

@@ -11,6 +11,7 @@ pub mod loops;
 pub mod roundtrip;
 pub mod simulate;
 pub mod track;
+pub mod travel;
 
 use crate::bench::Bench;
 use crate::error::BenchError;
@@ -41,6 +42,7 @@ pub static ALL: &[Figure] = &[
     dirty::FIGURE,
     import::FIGURE,
     simulate::FIGURE,
+    travel::FIGURE,
 ];
 
 /// A sample that nobody knows.

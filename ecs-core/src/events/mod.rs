@@ -187,6 +187,66 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// How many notices tell of it: the numbers (`seq`) that it takes in the run's story.
+    pub fn notices(&self) -> u64 {
+        match self {
+            Self::Opened { parent: None, .. } | Self::Opened { place: Place::Item(_), .. } | Self::Closed { .. } => 0,
+            Self::Started { rows, .. } | Self::Finished { rows, .. } => rows.0.len() as u64,
+            _ => 1,
+        }
+    }
+
+    /// The first `notices` of its notices and the others, as two events; only events of several rows can be split.
+    pub fn split(mut self, notices: u64) -> (Option<Self>, Option<Self>) {
+        if notices == 0 {
+            return (None, Some(self));
+        }
+        if notices >= self.notices() {
+            return (Some(self), None);
+        }
+        let mut rest = self.clone();
+        let at = usize::try_from(notices).unwrap_or(usize::MAX);
+        if let Some(rows) = self.rows_mut() {
+            rows.truncate(at);
+        }
+        if let Some(rows) = rest.rows_mut() {
+            rows.drain(..at.min(rows.len()));
+        }
+        (Some(self), Some(rest))
+    }
+
+    fn rows_mut(&mut self) -> Option<&mut Vec<u32>> {
+        match self {
+            Self::Started { rows, .. } | Self::Finished { rows, .. } => Some(&mut rows.0),
+            _ => None,
+        }
+    }
+
+    /// The block and the rows whose state it changes one by one; none for what concerns a whole block or the run.
+    pub fn touched(&self) -> Option<(BlockId, &[u32])> {
+        match self {
+            Self::Started { block, rows, .. } | Self::Finished { block, rows } => Some((*block, &rows.0)),
+            Self::Played { block, row, .. }
+            | Self::Reused { block, row, .. }
+            | Self::Faulted { block, row, .. }
+            | Self::Skipped { block, row, .. }
+            | Self::Failed { block, row, .. }
+            | Self::Asked { block, row, .. }
+            | Self::Answered { block, row, .. }
+            | Self::Cancelled { block, row } => Some((*block, std::slice::from_ref(&row.0))),
+            Self::Began { .. }
+            | Self::Opened { .. }
+            | Self::Iterated { .. }
+            | Self::Closed { .. }
+            | Self::Halting { .. }
+            | Self::UndoStarted { .. }
+            | Self::UndoEnded { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+}
+
 /// A block's place below its parent row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {

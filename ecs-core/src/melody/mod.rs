@@ -2,10 +2,12 @@
 
 pub mod check;
 pub mod diagnostics;
+pub mod diff;
 pub mod json;
 pub mod lock;
 pub mod model;
 mod parse;
+pub mod pins;
 mod places;
 mod render;
 pub mod schema;

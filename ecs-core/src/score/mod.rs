@@ -11,6 +11,7 @@ mod cone;
 
 mod gather;
 mod mapped;
+pub mod pinned;
 mod topology;
 
 pub use build::Wiring;

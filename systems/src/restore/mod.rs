@@ -4,4 +4,5 @@ pub mod checkpoint;
 mod replay;
 mod validate;
 
+pub(crate) use replay::replay_event;
 pub use replay::{Restored, restore};

@@ -83,7 +83,7 @@ pub fn restore(
 }
 
 /// Folds one event in.
-fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Result<(), String> {
+pub(crate) fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Event) -> Result<(), String> {
     let (world, nodes) = orchestra.world();
     if let Event::Opened { block, parent, place, inputs } = event {
         let parent = parent.map(|(block, row)| Parent { block, row });
@@ -145,7 +145,10 @@ impl Run {
             Event::Began { clock, seed } => {
                 self.clock = clock;
                 self.seed = seed;
+                // A run begins at its time zero, before the clock of its first frame is read.
+                let now = std::mem::take(&mut self.now);
                 self.begin();
+                self.now = now;
                 Ok(())
             }
             Event::Iterated { block, iteration, inputs } => {
@@ -260,13 +263,13 @@ impl Run {
                 self.halt(status, reason, compensate);
                 Ok(())
             }
-            Event::UndoStarted { index, .. } => {
+            Event::UndoStarted { index, path, .. } => {
                 let order = self.undo_order();
                 let halting = self.halting.as_mut().filter(|halting| halting.undone == index);
                 let halting = halting.ok_or("an undo begins out of turn")?;
                 halting.undoing.get_or_insert(order);
                 halting.undo_begun = true;
-                self.replay_undo_started();
+                self.replay_undo_started(index, path);
                 Ok(())
             }
             Event::UndoEnded { index, error, usage } => {

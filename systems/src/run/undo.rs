@@ -90,9 +90,12 @@ impl Run {
         true
     }
 
-    /// A recorded event says that an undo began (replay): its notice is counted.
-    pub(crate) fn replay_undo_started(&mut self) {
-        self.note(|| (None, What::UndoStarted { player: String::new() }));
+    /// A recorded event says that an undo began (replay): its notice is written again.
+    pub(crate) fn replay_undo_started(&mut self, index: u32, path: String) {
+        let place = self.halting.as_ref().and_then(|halting| halting.undoing.as_ref()?.get(index as usize).copied());
+        let entry = place.and_then(|place| self.undo_log.get(place));
+        let player = entry.and_then(|entry| self.undo_spec(entry)).map(|spec| spec.operation.name.clone());
+        self.note(|| (Some(path), What::UndoStarted { player: player.unwrap_or_default() }));
     }
 
     /// An undo plays whatever the budget says: leaving half of the work behind is dearer.
