@@ -18,6 +18,7 @@ mod preferences;
 mod rehearsal;
 mod seating;
 mod state;
+mod up;
 mod view;
 mod watch;
 

@@ -20,6 +20,7 @@ use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
 use symphony_ecs_core::score::{Score, compile};
 use symphony_ecs_core::value::Value;
 use symphony_extensions::builtin;
+use symphony_extensions::host::Registry;
 use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
@@ -125,8 +126,9 @@ impl Seating<'_> {
         let (words_in, words) = bounded(WAITING);
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let control = if kept { Some(self.listen(words_in.clone())?) } else { None };
-        interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
-        let mut orchestra = self.orchestra()?;
+        interrupt::listen(words_in, Word::Stop)
+            .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
+        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
         let options = options(self.run, self.birth, self.opened, Arc::clone(&score));
         let slot = seat(&mut orchestra, &options, beginning)?;
         let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
@@ -140,28 +142,31 @@ impl Seating<'_> {
 
     fn listen(&self, words: Sender<Word>) -> Result<Control, Failure> {
         let socket = self.state.control_socket(self.run);
-        Control::listen(&socket, words).map_err(|error| Failure::state_io(&socket, &error))
-    }
-
-    fn orchestra(&self) -> Result<Orchestra, Failure> {
-        let stage: Option<Box<dyn ExtensionPort>> = match self.birth.clock {
-            ClockKind::Real => {
-                let host = players::host(Arc::clone(&self.opened.registry), Arc::clone(&self.artifacts))?;
-                Some(Box::new(host))
-            }
-            ClockKind::Virtual => None,
-        };
-        Ok(Orchestra::new(OrchestraParts {
-            stage,
-            rehearsal: Arc::new(rehearsal::Scripted),
-            functions: Some(Arc::new(players::BuiltIns)),
-            artifacts: Some(Arc::clone(&self.artifacts)),
-            ..OrchestraParts::default()
-        }))
+        Control::listen(&socket, words, Word::Asked).map_err(|error| Failure::state_io(&socket, &error))
     }
 }
 
-fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
+/// An orchestra without runs, for melodies with these players, under this clock.
+pub fn orchestra(
+    registry: &Arc<Registry>,
+    artifacts: &Arc<dyn ArtifactPort>,
+    clock: ClockKind,
+) -> Result<Orchestra, Failure> {
+    let stage: Option<Box<dyn ExtensionPort>> = match clock {
+        ClockKind::Real => Some(Box::new(players::host(Arc::clone(registry), Arc::clone(artifacts))?)),
+        ClockKind::Virtual => None,
+    };
+    Ok(Orchestra::new(OrchestraParts {
+        stage,
+        rehearsal: Arc::new(rehearsal::Scripted),
+        functions: Some(Arc::new(players::BuiltIns)),
+        artifacts: Some(Arc::clone(artifacts)),
+        ..OrchestraParts::default()
+    }))
+}
+
+/// Gives a run its place in an orchestra.
+pub fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
     match beginning {
         Beginning::Born(journal) => Ok(orchestra.play(options, Some(Box::new(journal)))),
         Beginning::Rehearsed => Ok(orchestra.play(options, None)),

@@ -12,6 +12,8 @@ mod reach;
 mod resume;
 mod runs;
 mod show;
+mod trigger;
+mod up;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -58,6 +60,8 @@ enum Command {
     Show(show::Show),
     Resume(resume::Resume),
     Cancel(cancel::Cancel),
+    Up(up::Up),
+    Trigger(trigger::Trigger),
     Approve(approve::Approve),
     Graph(graph::Graph),
     New(new::New),
@@ -77,6 +81,8 @@ impl CommandLine {
             Command::Check(command) => command.run(&state()?),
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),
+            Command::Up(command) => command.run(&state()?),
+            Command::Trigger(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
             Command::New(command) => command.run(),
             Command::Doctor(command) => command.run(&state()?),

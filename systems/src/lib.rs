@@ -7,6 +7,7 @@
 pub mod decide;
 pub mod frame;
 pub mod journal;
+pub mod ledger;
 pub mod options;
 pub mod orchestra;
 pub mod record;
@@ -14,6 +15,7 @@ pub mod restore;
 pub mod run;
 pub mod runs;
 pub mod stage;
+pub mod triggers;
 
 pub use options::RunOptions;
 pub use orchestra::{Command, Orchestra, Pulse};
