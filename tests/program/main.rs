@@ -7,6 +7,7 @@ mod docs;
 mod examples;
 mod gallery;
 mod resuming;
+mod triggers;
 
 #[path = "../house/mod.rs"]
 mod house;

@@ -8,6 +8,7 @@ pub mod huge;
 pub mod loops;
 pub mod roundtrip;
 pub mod track;
+pub mod triggers;
 
 use crate::bench::Bench;
 use crate::error::BenchError;
@@ -35,6 +36,7 @@ pub static ALL: &[Figure] = &[
     loops::FIGURE,
     cold::FIGURE,
     check::FIGURE,
+    triggers::FIGURE,
 ];
 
 /// A sample that nobody knows.
