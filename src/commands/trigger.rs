@@ -39,7 +39,7 @@ impl Trigger {
             Failure::state(format!("nobody watches triggers with {}", state.root().display()))
                 .help("start `symphony up`; --state DIR looks elsewhere")
         };
-        let address = token::address(state).ok_or_else(nobody)?;
+        let address = token::listening(state).ok_or_else(nobody)?;
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))

@@ -11,6 +11,7 @@
 //!
 //! An error is `{"error": what is wrong, "help": the cure}`.
 
+use super::http::{BadBody, Request, Server};
 use super::token::{self, Address, Token};
 use super::{Melodies, News, Open, json_of};
 use crate::failure::Failure;
@@ -19,33 +20,27 @@ use crate::past;
 use crate::state::State;
 use crossbeam_channel::{Sender, bounded};
 use serde_json::{Value as Json, json};
-use std::io::{Cursor, Read as _};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::value::Value;
 use symphony_systems::triggers::{Event, Facts, MelodyRow, Verdict};
-use tiny_http::{Header, Method, Request, Response, Server};
 
 /// Largest body, in bytes.
 const LARGEST: usize = 1 << 20;
 /// Longest key and topic, in bytes.
 const LONGEST: usize = 256;
-/// Threads that answer.
-const THREADS: usize = 4;
 /// How long the loop may take to answer: a commit on a slow disk.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The listening side; it stops when dropped.
 pub struct Api {
-    server: Arc<Server>,
-    port: u16,
+    server: Server,
     state: State,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// What an answering thread knows.
+#[derive(Clone)]
 struct Clerk {
     state: State,
     melodies: Arc<Melodies>,
@@ -64,84 +59,49 @@ fn wrong(status: u16, error: impl Into<String>, help: impl Into<String>) -> Answ
 impl Api {
     /// Listens on a port of 127.0.0.1; 0 takes any that is free.
     pub fn start(state: &State, melodies: Arc<Melodies>, port: u16, news: Sender<News>) -> Result<Self, Failure> {
-        let token = Token::of(state)?;
-        let server = Server::http(("127.0.0.1", port)).map_err(|error| {
+        let clerk = Clerk { state: state.clone(), melodies, token: Token::of(state)?, news };
+        let answer = move |request: &mut Request| {
+            let Answer(status, body) = clerk.answer(request);
+            (status, format!("{body}\n"))
+        };
+        let server = Server::start(port, answer).map_err(|error| {
             Failure::state(format!("127.0.0.1:{port}: {error}")).help("choose another with --port, or leave it out")
         })?;
-        let port = server.server_addr().to_ip().map_or(port, |address| address.port());
-        let server = Arc::new(server);
-        let mut threads = Vec::new();
-        for _ in 0..THREADS {
-            let clerk = Clerk {
-                state: state.clone(),
-                melodies: Arc::clone(&melodies),
-                token: token.clone(),
-                news: news.clone(),
-            };
-            let server = Arc::clone(&server);
-            let serve = move || {
-                while let Ok(request) = server.recv() {
-                    clerk.serve(request);
-                }
-            };
-            let thread = std::thread::Builder::new().name("api".to_owned()).spawn(serve);
-            threads.push(thread.map_err(|error| Failure::state(format!("no thread: {error}")))?);
-        }
-        token::publish(state, Address { port, pid: std::process::id() })?;
-        Ok(Self { server, port, state: state.clone(), threads })
+        token::publish(state, Address { port: server.port(), pid: std::process::id() })?;
+        Ok(Self { server, state: state.clone() })
     }
 
     /// Where it listens.
     pub fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 }
 
 impl Drop for Api {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.state.up("json"));
-        self.threads.iter().for_each(|_| self.server.unblock());
-        // Threads that still answer somebody end by themselves.
-        self.threads.clear();
     }
 }
 
 impl Clerk {
-    fn serve(&self, mut request: Request) {
-        let Answer(status, body) = self.answer(&mut request);
-        let text = format!("{body}\n");
-        let length = text.len();
-        let kind = Header::from_bytes("Content-Type", "application/json");
-        let response = Response::new(
-            status.into(),
-            kind.into_iter().collect(),
-            Cursor::new(text.into_bytes()),
-            Some(length),
-            None,
-        );
-        // Whoever asked may have gone.
-        let _ = request.respond(response);
-    }
-
     fn answer(&self, request: &mut Request) -> Answer {
-        let url = request.url().to_owned();
-        let path = url.split('?').next().unwrap_or_default();
+        let path = request.path.clone();
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         if parts.as_slice() == ["health"] {
             return Answer(200, json!({ "ok": true, "version": env!("CARGO_PKG_VERSION") }));
         }
-        let shown = header(request, "Authorization").unwrap_or_default();
+        let shown = request.header("Authorization").unwrap_or_default();
         if !shown.strip_prefix("Bearer ").is_some_and(|token| self.token.is(token)) {
             let help =
                 format!("send `Authorization: Bearer TOKEN`; the token is in {}", self.state.up("token").display());
             return wrong(401, "the token is missing or wrong", help);
         }
-        match (request.method().clone(), parts.as_slice()) {
-            (Method::Post, ["melodies", name]) => self.start(request, name),
-            (Method::Post, ["topics", topic @ ..]) if !topic.is_empty() => self.post(request, &topic.join("/")),
-            (Method::Get, ["runs"]) => self.runs(),
-            (Method::Get, ["runs", run]) => self.run(run),
-            (Method::Post, ["runs", run, "cancel"]) => self.cancel(run),
+        match (request.method.clone().as_str(), parts.as_slice()) {
+            ("POST", ["melodies", name]) => self.start(request, name),
+            ("POST", ["topics", topic @ ..]) if !topic.is_empty() => self.post(request, &topic.join("/")),
+            ("GET", ["runs"]) => self.runs(),
+            ("GET", ["runs", run]) => self.run(run),
+            ("POST", ["runs", run, "cancel"]) => self.cancel(run),
             (method, ["health" | "runs" | "melodies" | "topics", ..]) => wrong(
                 405,
                 format!("{method} {path} is not known"),
@@ -210,7 +170,7 @@ impl Clerk {
 
     /// Hands an event to the loop, with the request's key, and waits until it is written down.
     fn happened(&self, request: &Request, event: Event) -> Result<Vec<(String, Verdict)>, Answer> {
-        let given = header(request, "Idempotency-Key").filter(|key| !key.is_empty());
+        let given = request.header("Idempotency-Key").filter(|key| !key.is_empty()).map(str::to_owned);
         if given.as_ref().is_some_and(|key| key.len() > LONGEST) {
             return Err(wrong(400, "the Idempotency-Key is too long", format!("use at most {LONGEST} bytes")));
         }
@@ -306,23 +266,15 @@ fn refused(status: u16, failure: &Failure) -> Answer {
     wrong(status, error.trim_start_matches("error: "), help)
 }
 
-fn header(request: &Request, name: &'static str) -> Option<String> {
-    let found = request.headers().iter().find(|header| header.field.equiv(name))?;
-    Some(found.value.as_str().trim().to_owned())
-}
-
 /// The body as JSON; null if there is none.
 fn body(request: &mut Request) -> Result<Json, Answer> {
-    let too_large = || wrong(413, "the body is too large", format!("send at most {LARGEST} bytes, or a file's path"));
-    if request.body_length().is_some_and(|length| length > LARGEST) {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    let read = request.as_reader().take(LARGEST as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| wrong(400, format!("the body cannot be read: {error}"), "send it whole"))?;
-    if bytes.len() > LARGEST {
-        return Err(too_large());
-    }
+    let bytes = request.body(LARGEST).map_err(|error| match error {
+        BadBody::TooLarge => {
+            wrong(413, "the body is too large", format!("send at most {LARGEST} bytes, or a file's path"))
+        }
+        BadBody::NoLength => wrong(411, "the body has no length", "send Content-Length, not chunks"),
+        BadBody::Broken(why) => wrong(400, format!("the body cannot be read: {why}"), "send it whole"),
+    })?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Json::Null);
     }

@@ -14,6 +14,7 @@ mod api;
 mod arming;
 mod files;
 mod hall;
+mod http;
 mod telling;
 pub mod token;
 
@@ -121,7 +122,7 @@ pub fn watch(state: &State, melodies: Melodies, manner: &Manner, telling: Tellin
         (Some(api), Some(files::watch(state, &melodies.armed, news_in.clone())?))
     };
     drop(news_in);
-    desk.run(&news, manner.once)
+    desk.run(news, manner.once)
 }
 
 fn halls(state: &State, melodies: &Arc<Melodies>, news: &Sender<News>) -> Result<Vec<Hall>, Failure> {
@@ -146,18 +147,20 @@ struct Desk {
 type Replies = Vec<(Sender<Vec<(String, Verdict)>>, Vec<(String, Verdict)>)>;
 
 impl Desk {
-    fn run(mut self, news: &Receiver<News>, once: bool) -> Result<Exit, Failure> {
+    fn run(mut self, news: Receiver<News>, once: bool) -> Result<Exit, Failure> {
         let mut batch = Vec::new();
         loop {
             self.turn(&mut batch)?;
             if self.stopping || once && self.triggers.open_count() == 0 {
                 break;
             }
-            let Some(first) = self.next(news) else { continue };
+            let Some(first) = self.next(&news) else { continue };
             batch.push(first);
             batch.extend(news.try_iter().take(WAITING));
         }
         let interrupted = self.stopping && self.triggers.open_count() > 0;
+        // Nobody waits for a loop that takes nothing in any more.
+        drop(news);
         // Halls end their orchestras here: journals are closed, players are stopped, runs can go on.
         drop(self.halls);
         self.telling.stopped(interrupted);

@@ -3,11 +3,13 @@
 use crate::failure::Failure;
 use crate::state::State;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// The key to the API.
 #[derive(Clone)]
@@ -65,12 +67,18 @@ pub fn lock(state: &State) -> Result<File, Failure> {
     let path = state.up("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(|error| Failure::state_io(&path, &error))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        let by = address(state).map(|address| format!(" by process {}", address.pid)).unwrap_or_default();
-        Failure::state(format!("{}: its triggers are watched already{by} ({error})", state.root().display()))
-            .help("stop that `symphony up`, or give this one a state folder of its own with --state DIR")
-    })?;
-    Ok(file)
+    // Whoever looks whether somebody watches holds the lock for an instant: look again.
+    for _ in 0..20 {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(Failure::state_io(&path, &error.into())),
+        }
+    }
+    let by = address(state).map(|address| format!(" by process {}", address.pid)).unwrap_or_default();
+    let message = format!("{}: its triggers are watched already{by}", state.root().display());
+    Err(Failure::state(message)
+        .help("stop that `symphony up`, or give this one a state folder of its own with --state DIR"))
 }
 
 /// Says where the API listens.
@@ -79,8 +87,18 @@ pub fn publish(state: &State, address: Address) -> Result<(), Failure> {
     write_private(&state.up("json"), &format!("{text}\n"))
 }
 
-/// Where the API listens, if it does.
-pub fn address(state: &State) -> Option<Address> {
+/// Where the API of a process that watches now listens. A file that a killed process left says nothing: its port may be
+/// somebody else's, who must not see the token.
+pub fn listening(state: &State) -> Option<Address> {
+    let file = File::open(state.up("lock")).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => address(state),
+        _ => None,
+    }
+}
+
+/// Where the API listens, as the last process said.
+fn address(state: &State) -> Option<Address> {
     serde_json::from_str(&fs::read_to_string(state.up("json")).ok()?).ok()
 }
 
@@ -122,8 +140,10 @@ mod tests {
         let state = State::locate(Some(folder.path())).unwrap();
         let held = lock(&state).unwrap();
         publish(&state, Address { port: 7, pid: 42 }).unwrap();
+        assert_eq!(listening(&state).map(|address| address.port), Some(7));
         assert!(lock(&state).unwrap_err().to_string().contains("by process 42"));
         drop(held);
+        assert_eq!(listening(&state), None);
         assert!(lock(&state).is_ok());
     }
 }
