@@ -106,6 +106,10 @@ impl Ledger {
         self.db.pragma_update(None, "trusted_schema", "OFF")?;
         self.db.pragma_update(None, "synchronous", "FULL")?;
         self.db.pragma_update(None, "journal_mode", "WAL")?;
+        // A burst is one large transaction: its pages stay in memory until it is written, and move into the database
+        // once in a while instead of after each.
+        self.db.pragma_update(None, "cache_size", -65_536)?;
+        self.db.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         let tables: i64 = self.db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         if tables == 0 {
             let tx = self.db.unchecked_transaction()?;
@@ -201,9 +205,9 @@ impl Ledger {
                 match change {
                     Change::Accepted(ticket) | Change::Moved(ticket) => {
                         // What is gone by the end of the batch leaves no trace.
-                        let Some(start) = triggers.start(*ticket) else { continue };
+                        let Some(start) = triggers.row(*ticket) else { continue };
                         let number = *ticket as i64;
-                        match &start.facts {
+                        match start.facts {
                             None => moved.execute(params![number, start.phase as i64])?,
                             Some(facts) => put.execute(params![
                                 number,
@@ -212,7 +216,7 @@ impl Ledger {
                                 start.phase as i64,
                                 start.born,
                                 start.due,
-                                json(&start.cause),
+                                json(start.cause),
                                 json(facts),
                             ])?,
                         };

@@ -1,8 +1,8 @@
 //! Admission: what a start does while others of its melody play, and who gets the room that there is.
 
+use super::starts::run_of;
 use super::{Cause, Change, Facts, MelodyRow, Ms, Order, Phase, Start, Ticket, Triggers, Verdict};
 use symphony_ecs_core::events::RunStatus;
-use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::melody::triggers::Concurrency;
 use symphony_ecs_core::value::Value;
 
@@ -11,9 +11,7 @@ impl Triggers {
     pub(super) fn enter(&mut self, melody: MelodyRow, cause: Cause, facts: Facts, phase: Phase, now: Ms) -> u32 {
         let ticket = self.next;
         self.next += 1;
-        // Tickets are never given twice, and the salt tells this place from others.
-        let entropy = (u128::from(self.salt) << 40) | (u128::from(ticket) & ((1 << 40) - 1));
-        let run = RunId::new(u64::try_from(now).unwrap_or_default(), entropy);
+        let run = run_of(ticket, self.salt, now);
         self.changes.push(Change::Accepted(ticket));
         self.starts.enter(Start { ticket, melody, run, phase, born: now, due: 0, cause, facts: Some(facts) })
     }

@@ -273,6 +273,11 @@ impl Triggers {
         self.starts.get(self.starts.find(ticket)?)
     }
 
+    /// A start as it stands, for the ledger.
+    pub(crate) fn row(&self, ticket: Ticket) -> Option<starts::StartRow<'_>> {
+        self.starts.row(self.starts.find(ticket)?)
+    }
+
     /// The start that a run comes from, while it is not over.
     pub fn start_of(&self, run: &RunId) -> Option<Start> {
         self.starts.get(self.starts.of_run(run)?)

@@ -3,6 +3,7 @@
 use super::{MelodyRow, Ms};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::value::Value;
 
@@ -91,14 +92,63 @@ pub(super) struct Starts {
     cause: Vec<Cause>,
     facts: Vec<Option<Facts>>,
     free: Vec<u32>,
-    by_ticket: HashMap<Ticket, u32>,
-    by_run: HashMap<RunId, u32>,
+    by_ticket: HashMap<Ticket, u32, BuildHasherDefault<TicketHasher>>,
+}
+
+/// A start as it stands in the columns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StartRow<'s> {
+    pub melody: MelodyRow,
+    pub run: &'s RunId,
+    pub phase: Phase,
+    pub born: Ms,
+    pub due: Ms,
+    pub cause: &'s Cause,
+    pub facts: Option<&'s Facts>,
+}
+
+/// Spreads tickets by one multiplication (Knuth): they are counted here, so nobody can choose them to collide.
+#[derive(Default)]
+pub(super) struct TicketHasher(u64);
+
+impl Hasher for TicketHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+/// Bits of a run's name that are its start's number: eight of the digits.
+pub(super) const TICKET_BITS: u32 = 40;
+
+/// The name of the run of a start.
+pub(super) fn run_of(ticket: Ticket, salt: u64, now: Ms) -> RunId {
+    // Tickets are never given twice, and the salt tells this place from others.
+    let low = u128::from(ticket) & ((1 << TICKET_BITS) - 1);
+    RunId::new(u64::try_from(now).unwrap_or_default(), (u128::from(salt) << TICKET_BITS) | low)
+}
+
+/// The number at the end of a run's name, if there is one.
+fn ticket_of(run: &RunId) -> Option<Ticket> {
+    const DIGITS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let name = run.as_str().as_bytes();
+    let end = name.get(name.len().checked_sub(TICKET_BITS as usize / 5)?..)?;
+    end.iter().try_fold(0, |number, digit| {
+        let digit = DIGITS.iter().position(|known| known == digit)?;
+        Some((number << 5) | digit as Ticket)
+    })
 }
 
 impl Starts {
     pub fn enter(&mut self, start: Start) -> u32 {
         let Start { ticket, melody, run, phase, born, due, cause, facts } = start;
-        let name = run.clone();
         let slot = match self.free.pop() {
             Some(slot) => {
                 let at = slot as usize;
@@ -126,14 +176,12 @@ impl Starts {
             }
         };
         self.by_ticket.insert(ticket, slot);
-        self.by_run.insert(name, slot);
         slot
     }
 
     pub fn leave(&mut self, slot: u32) {
         let at = slot as usize;
         self.by_ticket.remove(&self.ticket[at]);
-        self.by_run.remove(&self.run[at]);
         self.facts[at] = None;
         self.free.push(slot);
     }
@@ -142,14 +190,16 @@ impl Starts {
         self.by_ticket.get(&ticket).copied()
     }
 
+    /// The start of a run: its number is the end of the run's name.
     pub fn of_run(&self, run: &RunId) -> Option<u32> {
-        self.by_run.get(run).copied()
+        let slot = self.find(ticket_of(run)?)?;
+        (self.run(slot) == run).then_some(slot)
     }
 
     /// The start of a run that has not begun.
     pub fn unbegun(&self, run: &RunId) -> Option<u32> {
         let waits = |slot: &u32| matches!(self.phase[*slot as usize], Phase::Settling | Phase::Waiting);
-        self.by_run.get(run).copied().filter(waits)
+        self.of_run(run).filter(waits)
     }
 
     pub fn len(&self) -> usize {
@@ -167,6 +217,19 @@ impl Starts {
             due: *self.due.get(at)?,
             cause: self.cause.get(at)?.clone(),
             facts: self.facts.get(at)?.clone(),
+        })
+    }
+
+    pub fn row(&self, slot: u32) -> Option<StartRow<'_>> {
+        let at = slot as usize;
+        Some(StartRow {
+            melody: *self.melody.get(at)?,
+            run: self.run.get(at)?,
+            phase: *self.phase.get(at)?,
+            born: *self.born.get(at)?,
+            due: *self.due.get(at)?,
+            cause: self.cause.get(at)?,
+            facts: self.facts.get(at)?.as_ref(),
         })
     }
 
