@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::seating;
 use crate::state::State;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use hall::{Hall, Part};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -173,16 +173,12 @@ impl Desk {
 
     /// Sleeps until there is news or something is due.
     fn next(&self, news: &Receiver<News>) -> Option<News> {
-        let received = match self.triggers.next_wake() {
-            None => return news.recv().ok(),
+        match self.triggers.next_wake() {
+            None => news.recv().ok(),
             Some(at) => {
                 let wait = u64::try_from(at.saturating_sub(now())).unwrap_or_default();
-                news.recv_timeout(Duration::from_millis(wait).min(LOOK))
+                news.recv_timeout(Duration::from_millis(wait).min(LOOK)).ok()
             }
-        };
-        match received {
-            Ok(news) => Some(news),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
         }
     }
 
