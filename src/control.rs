@@ -14,7 +14,6 @@
 //! A listener thread reads one command at a time and hands it to the run loop over a bounded channel; the run loop
 //! answers. A client that hangs is dropped after [`PATIENCE`].
 
-use crate::playing::Word;
 use crossbeam_channel::{Sender, bounded};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -120,7 +119,13 @@ pub struct Control {
 impl Control {
     /// Listens at `path` and passes requests on. The caller owns the run, so a socket that is there already was left
     /// by a process that is gone, and is replaced.
-    pub fn listen(path: &Path, words: Sender<Word>) -> io::Result<Self> {
+    ///
+    /// `word` makes of a request what the run loop reads.
+    pub fn listen<W: Send + 'static>(
+        path: &Path,
+        words: Sender<W>,
+        word: impl Fn(Request) -> W + Send + 'static,
+    ) -> io::Result<Self> {
         match fs::remove_file(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -136,7 +141,7 @@ impl Control {
                     return;
                 }
                 // A client that misbehaves loses its own answer and nothing else.
-                let _ = stream.and_then(|stream| serve(stream, &words));
+                let _ = stream.and_then(|stream| serve(stream, &words, &word));
             }
         };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(serve)?;
@@ -156,13 +161,13 @@ impl Drop for Control {
     }
 }
 
-fn serve(mut stream: UnixStream, words: &Sender<Word>) -> io::Result<()> {
+fn serve<W>(mut stream: UnixStream, words: &Sender<W>, word: &impl Fn(Request) -> W) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new((&stream).take(LONGEST)).read_line(&mut line)?;
     let answer = match serde_json::from_str(&line) {
-        Ok(command) => forward(command, words),
+        Ok(command) => forward(command, words, word),
         Err(error) => Answer::refused(format!("not a command: {error}")),
     };
     let mut text = serde_json::to_string(&answer).map_err(io::Error::other)?;
@@ -170,9 +175,9 @@ fn serve(mut stream: UnixStream, words: &Sender<Word>) -> io::Result<()> {
     stream.write_all(text.as_bytes())
 }
 
-fn forward(command: Command, words: &Sender<Word>) -> Answer {
+fn forward<W>(command: Command, words: &Sender<W>, word: &impl Fn(Request) -> W) -> Answer {
     let (reply, answers) = bounded(1);
-    if words.try_send(Word::Asked(Request { command, reply })).is_err() {
+    if words.try_send(word(Request { command, reply })).is_err() {
         return Answer::refused("the run is busy; try again");
     }
     answers.recv_timeout(PATIENCE).unwrap_or_else(|_| Answer::refused("the run did not answer in time"))
@@ -219,11 +224,12 @@ fn at_short_path<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playing::Word;
     use crossbeam_channel::Receiver;
 
     fn listen(path: &Path) -> (Control, Receiver<Word>) {
         let (words, received) = bounded(16);
-        (Control::listen(path, words).unwrap(), received)
+        (Control::listen(path, words, Word::Asked).unwrap(), received)
     }
 
     fn answering(words: &Receiver<Word>, count: usize) -> JoinHandle<Vec<Command>> {

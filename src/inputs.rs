@@ -61,6 +61,57 @@ pub fn over(
         let input = find(declared, name)?;
         given.insert(name.to_owned(), from_word(input, text, schemas, artifacts)?);
     }
+    complete(declared, &given)?;
+    Ok(given)
+}
+
+/// Reads inputs that came as data: every one must be declared, of its type, and none missing.
+///
+/// # Errors
+/// As of [`read`].
+pub fn from_data(
+    declared: &[InputDecl],
+    schemas: &Schemas,
+    data: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut given = BTreeMap::new();
+    for (name, value) in data {
+        let input = find(declared, &name)?;
+        given.insert(name, typed(input, value, schemas)?);
+    }
+    complete(declared, &given)?;
+    Ok(given)
+}
+
+/// Takes what an event tells as inputs: facts that the melody does not ask for are left out, and a file's path becomes
+/// the file where an artifact is wanted.
+///
+/// # Errors
+/// As of [`read`].
+pub fn from_facts(
+    declared: &[InputDecl],
+    schemas: &Schemas,
+    mut facts: BTreeMap<String, Value>,
+    artifacts: &dyn ArtifactPort,
+) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut given = BTreeMap::new();
+    for input in declared {
+        let name = &input.name.value;
+        let Some(value) = facts.remove(name) else { continue };
+        let value = match &value {
+            Value::Text(path) if name == "file" && is_artifact(&input.ty.value) => {
+                stored(input, Path::new(&**path), artifacts)?
+            }
+            _ => typed(input, value, schemas)?,
+        };
+        given.insert(name.clone(), value);
+    }
+    complete(declared, &given)?;
+    Ok(given)
+}
+
+/// Whether everything that is required is there.
+fn complete(declared: &[InputDecl], given: &BTreeMap<String, Value>) -> Result<(), Failure> {
     for input in declared {
         let name = &input.name.value;
         if input.required && input.default.is_none() && !given.get(name).is_some_and(Value::is_present) {
@@ -69,7 +120,7 @@ pub fn over(
                 .help(format!("add --input {name}=VALUE")));
         }
     }
-    Ok(given)
+    Ok(())
 }
 
 fn find<'d>(declared: &'d [InputDecl], name: &str) -> Result<&'d InputDecl, Failure> {

@@ -20,6 +20,7 @@ mod seating;
 mod simulate;
 mod state;
 mod testing;
+mod up;
 mod view;
 mod watch;
 mod whole;

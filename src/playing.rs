@@ -72,7 +72,7 @@ pub fn play(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, vi
 }
 
 /// Does what a person asks over the socket, and answers.
-fn obey(orchestra: &mut Orchestra, slot: RunSlot, request: Request) {
+pub fn obey(orchestra: &mut Orchestra, slot: RunSlot, request: Request) {
     let answer = match command_of(&request.command) {
         None => Answer::status(standing(orchestra, slot)),
         Some(command) => match objection(orchestra, slot, &command) {

@@ -21,6 +21,7 @@ use symphony_ecs_core::ports::{ArtifactPort, ExtensionPort, JournalError};
 use symphony_ecs_core::score::{Score, compile};
 use symphony_ecs_core::value::Value;
 use symphony_extensions::builtin;
+use symphony_extensions::host::Registry;
 use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
@@ -35,6 +36,8 @@ const WAITING: usize = 64;
 pub enum Beginning {
     /// It is born: a journal without frames is being made.
     Born(JoinHandle<Result<Writer, JournalError>>),
+    /// It is born: a journal without frames is there.
+    Made(Writer),
     /// It was begun before.
     Resumed(Box<OpenedJournal>),
     /// It is only rehearsed: nothing is kept, and nobody reaches it from outside.
@@ -127,7 +130,7 @@ impl Seating<'_> {
     /// Plays the run until it is over or interrupted, shows it, and says how it ended.
     pub fn play(self, beginning: Beginning) -> Result<Exit, Failure> {
         let (words_in, words) = bounded(WAITING);
-        interrupt::listen(words_in.clone())
+        interrupt::listen(words_in.clone(), Word::Stop)
             .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
         let score = score_of(self.opened, &self.birth.settings)?;
         let mut options = options(self.run, self.birth, self.opened, Arc::clone(&score));
@@ -136,7 +139,7 @@ impl Seating<'_> {
             options.reusing = Some(Arc::new(self.reusing(&score)?));
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
-        let mut orchestra = self.orchestra()?;
+        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
         let slot = seat(&mut orchestra, &options, beginning)?;
         // The socket lies in the run's folder, which is there once its journal is.
         let control = if kept { Some(self.listen(words_in)?) } else { None };
@@ -162,34 +165,38 @@ impl Seating<'_> {
 
     fn listen(&self, words: Sender<Word>) -> Result<Control, Failure> {
         let socket = self.state.control_socket(self.run);
-        Control::listen(&socket, words).map_err(|error| Failure::state_io(&socket, &error))
-    }
-
-    fn orchestra(&self) -> Result<Orchestra, Failure> {
-        let stage: Option<Box<dyn ExtensionPort>> = match self.birth.clock {
-            ClockKind::Real => {
-                let host = players::host(Arc::clone(&self.opened.registry), Arc::clone(&self.artifacts))?;
-                Some(Box::new(host))
-            }
-            ClockKind::Virtual => None,
-        };
-        Ok(Orchestra::new(OrchestraParts {
-            stage,
-            rehearsal: Arc::new(rehearsal::Scripted),
-            functions: Some(Arc::new(players::BuiltIns)),
-            artifacts: Some(Arc::clone(&self.artifacts)),
-            ..OrchestraParts::default()
-        }))
+        Control::listen(&socket, words, Word::Asked).map_err(|error| Failure::state_io(&socket, &error))
     }
 }
 
-fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
+/// An orchestra without runs, for melodies with these players, under this clock.
+pub fn orchestra(
+    registry: &Arc<Registry>,
+    artifacts: &Arc<dyn ArtifactPort>,
+    clock: ClockKind,
+) -> Result<Orchestra, Failure> {
+    let stage: Option<Box<dyn ExtensionPort>> = match clock {
+        ClockKind::Real => Some(Box::new(players::host(Arc::clone(registry), Arc::clone(artifacts))?)),
+        ClockKind::Virtual => None,
+    };
+    Ok(Orchestra::new(OrchestraParts {
+        stage,
+        rehearsal: Arc::new(rehearsal::Scripted),
+        functions: Some(Arc::new(players::BuiltIns)),
+        artifacts: Some(Arc::clone(artifacts)),
+        ..OrchestraParts::default()
+    }))
+}
+
+/// Gives a run its place in an orchestra.
+pub fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginning) -> Result<RunSlot, Failure> {
     match beginning {
         Beginning::Born(journal) => {
             let journal = journal.join().map_err(|_| Failure::state("the journal could not be made (a panic)"))?;
             let journal = journal.map_err(|error| journal_failure(&error))?;
             Ok(orchestra.play(options, Some(Box::new(journal))))
         }
+        Beginning::Made(journal) => Ok(orchestra.play(options, Some(Box::new(journal)))),
         Beginning::Rehearsed => Ok(orchestra.play(options, None)),
         Beginning::Resumed(opened) => {
             let OpenedJournal { mut journal, checkpoint, frames, commands, warnings, .. } = *opened;

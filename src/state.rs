@@ -10,6 +10,8 @@
 //!   clean.db              results of finished calls, for the next run
 //!   extensions/           players of this project
 //!   mcp/                  tools of MCP servers, as they were listed
+//!   triggers.db           what `up` has accepted and not finished
+//!   up.lock up.token up.json  the process that watches triggers, the key to its API, where it listens
 //! ```
 //!
 //! It stands at the root of the git repository, else in the current folder; `--state DIR` or `SYMPHONY_STATE` puts it
@@ -80,6 +82,16 @@ impl State {
     /// What MCP servers were seen to have.
     pub fn listings(&self) -> PathBuf {
         self.root.join("mcp")
+    }
+
+    /// What triggers have accepted.
+    pub fn triggers(&self) -> PathBuf {
+        self.root.join("triggers.db")
+    }
+
+    /// A file of the process that watches triggers: `lock`, `token`, `json`.
+    pub fn up(&self, what: &str) -> PathBuf {
+        self.root.join(format!("up.{what}"))
     }
 
     /// The folder of a run.

@@ -20,6 +20,8 @@ mod runs;
 mod show;
 mod simulate;
 mod test;
+mod trigger;
+mod up;
 mod why;
 
 use crate::exit::Exit;
@@ -71,6 +73,8 @@ enum Command {
     Diff(diff::Diff),
     Test(test::Test),
     Cancel(cancel::Cancel),
+    Up(up::Up),
+    Trigger(trigger::Trigger),
     Approve(approve::Approve),
     Why(why::Why),
     Simulate(simulate::Simulate),
@@ -100,6 +104,8 @@ impl CommandLine {
             Command::Approve(command) => command.run(&state()?),
             Command::Why(command) => command.run(&state()?),
             Command::Simulate(command) => command.run(&state()?),
+            Command::Up(command) => command.run(&state()?),
+            Command::Trigger(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
             Command::Import(command) => command.run(),
             Command::Export(command) => command.run(),

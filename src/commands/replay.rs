@@ -47,7 +47,8 @@ impl Replay {
         let nodes = seating::nodes_of(&recorded.opened, &recorded.options.score);
         let plan = Plan { melody: recorded.birth.name.clone(), nodes };
         let (words_in, words) = bounded(1);
-        interrupt::listen(words_in).map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
+        interrupt::listen(words_in, Word::Stop)
+            .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
         let view = View::start(style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
         let sink = view.sink();
         let mut fold = Fold::new(&recorded.options, "the journal");

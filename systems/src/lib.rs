@@ -7,6 +7,7 @@
 pub mod decide;
 pub mod frame;
 pub mod journal;
+pub mod ledger;
 pub mod options;
 pub mod orchestra;
 pub mod record;
@@ -17,6 +18,7 @@ pub mod runs;
 pub mod simulate;
 pub mod stage;
 pub mod travel;
+pub mod triggers;
 
 pub use options::{ReuseRule, Reusing, RunOptions};
 pub use orchestra::{Command, Orchestra, Pulse};

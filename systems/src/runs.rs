@@ -14,6 +14,8 @@ use symphony_ecs_core::ports::{JournalError, JournalPort};
 #[derive(Resource, Default)]
 pub struct Runs {
     seats: Vec<Option<Box<Seat>>>,
+    /// Places without a run.
+    free: Vec<u32>,
     /// Serial number of the next call, unique within the process.
     pub(crate) next_serial: u64,
     /// Notices of committed frames.
@@ -93,12 +95,11 @@ impl Runs {
 
     /// Seats a run and says where.
     pub(crate) fn seat(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
-        let free = self.seats.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.seats.len());
-        let slot = RunSlot(place as u32);
+        let free = self.free.pop();
+        let slot = RunSlot(free.unwrap_or(self.seats.len() as u32));
         let seat = Some(Box::new(make(slot)));
         match free {
-            Some(place) => self.seats[place] = seat,
+            Some(place) => self.seats[place as usize] = seat,
             None => self.seats.push(seat),
         }
         slot
@@ -116,7 +117,9 @@ impl Runs {
 
     /// Takes a run out of the world.
     pub(crate) fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
-        self.seats.get_mut(slot.0 as usize)?.take()
+        let seat = self.seats.get_mut(slot.0 as usize)?.take()?;
+        self.free.push(slot.0);
+        Some(seat)
     }
 
     /// All seats, in order.

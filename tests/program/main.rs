@@ -11,6 +11,7 @@ mod rerun;
 mod resuming;
 mod simulate;
 mod travelling;
+mod triggers;
 
 #[path = "../house/mod.rs"]
 mod house;

@@ -80,7 +80,7 @@ fn play(score: Arc<Score>, last: u32) -> Result<Sample, BenchError> {
 }
 
 /// Beside the program, where builds go: a disk, and not memory as `/tmp` often is.
-fn disk() -> PathBuf {
+pub(super) fn disk() -> PathBuf {
     let program = std::env::current_exe().ok();
     program.and_then(|program| program.parent().map(PathBuf::from)).unwrap_or_else(std::env::temp_dir)
 }

@@ -12,6 +12,7 @@ pub mod roundtrip;
 pub mod simulate;
 pub mod track;
 pub mod travel;
+pub mod triggers;
 
 use crate::bench::Bench;
 use crate::error::BenchError;
@@ -43,6 +44,7 @@ pub static ALL: &[Figure] = &[
     import::FIGURE,
     simulate::FIGURE,
     travel::FIGURE,
+    triggers::FIGURE,
 ];
 
 /// A sample that nobody knows.

@@ -9,6 +9,7 @@ use super::model::{
     Melody, Need, Node, Reference, Retry, SchemaSource, Setting, SideCall, Source, Spanned,
 };
 use super::parse::{FORMAT, Parsed, RETRY_BASE, parse_json};
+use super::triggers::{Concurrency, Triggers};
 use super::units::{duration_text, size_text};
 use crate::value::Value;
 use serde_json::{Map, Value as Json, json};
@@ -20,10 +21,8 @@ pub fn to_json(melody: &Melody) -> Json {
     object.put("name", melody.name.value.as_str());
     object.put_some("title", melody.title.as_deref());
     object.put_some("description", melody.description.as_deref());
-    if !(melody.on.manual && melody.on.other.is_empty()) {
-        let mut on: Map<String, Json> = melody.on.other.clone().into_iter().collect();
-        on.insert("manual".to_owned(), Json::from(melody.on.manual));
-        object.put("on", on);
+    if melody.on != (Triggers { manual: true, ..Triggers::default() }) {
+        object.put("on", triggers(&melody.on));
     }
     object.put_full("limits", limits(&melody.limits));
     let schema = |source: &SchemaSource| match source {
@@ -69,6 +68,36 @@ impl Object {
             self.put(key, value);
         }
     }
+}
+
+fn triggers(on: &Triggers) -> Map<String, Json> {
+    let mut object = Object::default();
+    object.put("manual", on.manual);
+    let schedules = on.schedules.iter().map(|schedule| {
+        let (table, missed) = (&schedule.table, schedule.missed.word());
+        json!({ "cron": table.cron(), "tz": table.zone(), "missed": missed })
+    });
+    let events = on.events.iter().map(|event| {
+        let mut inner = Object::default();
+        inner.put_some("file", event.file.as_deref());
+        inner.put_some("artifact", event.artifact.as_deref());
+        inner.put_some("topic", event.topic.as_deref());
+        Json::Object(inner.0)
+    });
+    let after = on.after.iter().map(|after| json!({ "melody": after.melody.value, "ended": after.ended.word() }));
+    let lists: [(&str, Vec<Json>); 3] =
+        [("schedule", schedules.collect()), ("event", events.collect()), ("after", after.collect())];
+    for (key, list) in lists {
+        if !list.is_empty() {
+            object.put(key, list);
+        }
+    }
+    if on.api {
+        object.put("api", true);
+    }
+    object.put_some("debounce", on.debounce.map(duration_text));
+    object.put_some("concurrency", on.concurrency.map(Concurrency::word));
+    object.0
 }
 
 fn limits(limits: &Limits) -> Map<String, Json> {

@@ -12,6 +12,8 @@ mod places;
 mod render;
 pub mod schema;
 pub mod sources;
+pub mod timetable;
+pub mod triggers;
 mod units;
 mod words;
 

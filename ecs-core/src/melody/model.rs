@@ -2,10 +2,10 @@
 //!
 //! Ids are plain text here; rows come with the score. Maps keep the order of the text.
 
+use super::triggers::Triggers;
 use crate::expr::Expr;
 use crate::types::PortType;
 use crate::value::Value;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Melody {
     pub title: Option<String>,
     /// `description`: free text for people.
     pub description: Option<String>,
-    /// `on`: what starts it. Kept as checked data; the first version plays `manual` only.
+    /// `on`: what starts it. See [`Triggers`].
     pub on: Triggers,
     /// `limits` of the whole run.
     pub limits: Limits,
@@ -56,15 +56,6 @@ pub enum SchemaSource {
     Path(Spanned<String>),
     /// Written in place.
     Inline(serde_json::Value),
-}
-
-/// `on`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Triggers {
-    /// `manual = true` (the default when `on` is absent).
-    pub manual: bool,
-    /// The other triggers as canonical JSON data, by key (`schedule`, `event`, `api`, `after`, …).
-    pub other: BTreeMap<String, serde_json::Value>,
 }
 
 /// `limits` of a melody or a node. Times in nanoseconds, money in micro-dollars.

@@ -87,8 +87,8 @@ fn head() -> Value {
                 "manual": { "type": "boolean" },
                 "schedule": one_or_many("schedule"),
                 "event": one_or_many("event"),
-                "api": { "type": ["boolean", "object"] },
-                "after": { "type": ["string", "array", "object"] },
+                "api": { "type": "boolean" },
+                "after": one_or_many("after"),
                 "debounce": { "$ref": "#/$defs/duration" },
                 "concurrency": { "enum": ["queue", "skip", "replace", "parallel"] }
             }
@@ -108,6 +108,17 @@ fn head() -> Value {
             "minProperties": 1,
             "additionalProperties": false,
             "properties": { "artifact": { "type": "string" }, "file": { "type": "string" }, "topic": { "type": "string" } }
+        },
+        "after": {
+            "anyOf": [
+                { "type": "string" },
+                {
+                    "type": "object",
+                    "required": ["melody"],
+                    "additionalProperties": false,
+                    "properties": { "melody": { "type": "string" }, "ended": { "enum": ["completed", "failed", "any"] } }
+                }
+            ]
         },
         "limits": {
             "type": "object",

@@ -1,6 +1,7 @@
 //! Words of the format: players, kinds and policies as they are spelled.
 
 use super::model::{ApproveElse, Backoff, EdgeKind, ErrorClass, JoinKind, OnError, PlayerKind, PlayerRef, RefTarget};
+use super::triggers::{Concurrency, Ended, Missed};
 use std::fmt;
 
 /// A choice among words.
@@ -29,6 +30,9 @@ words! {
     }
     EdgeKind { "hard" => Hard, "soft" => Soft, "optional" => Optional }
     Backoff { "none" => None, "fixed" => Fixed, "linear" => Linear, "exp" => Exp }
+    Missed { "skip" => Skip, "once" => Once, "all" => All }
+    Ended { "completed" => Completed, "failed" => Failed, "any" => Any }
+    Concurrency { "queue" => Queue, "skip" => Skip, "replace" => Replace, "parallel" => Parallel }
     ApproveElse { "skip" => Skip, "fail" => Fail }
     ErrorClass {
         "timeout" => Timeout, "io" => Io, "crash" => Crash, "rate_limited" => RateLimited,

@@ -281,6 +281,7 @@ pub fn any_melody() -> impl Strategy<Value = Json> {
     let on = option::of(prop_oneof![
         any::<bool>().prop_map(|manual| json!({ "manual": manual, "event": { "topic": "x" } })),
         Just(json!({ "schedule": { "cron": "0 6 * * 1-5", "tz": "UTC" }, "concurrency": "skip" })),
+        Just(json!({ "after": ["a", { "melody": "b", "ended": "any" }], "api": true, "debounce": "2s" })),
     ]);
     let types = option::of(table(
         "[A-Z][A-Za-z0-9]{2,5}".boxed(),
@@ -360,6 +361,7 @@ fn inline(value: &Json) -> String {
 pub fn sorted_without_places(mut melody: Melody) -> Melody {
     melody.source = "".into();
     clear(&mut melody.name);
+    melody.on.after.iter_mut().for_each(|after| clear(&mut after.melody));
     for (name, source) in &mut melody.types {
         clear(name);
         if let symphony_ecs_core::melody::model::SchemaSource::Path(path) = source {

@@ -89,8 +89,11 @@ impl NodeTable {
             let table = world.resource::<Self>();
             (table.used, table.spawned)
         };
-        let room = spawned - used;
-        let need = rows.saturating_sub(room).max(if rows < 1024 { 1024 } else { 0 });
+        let missing = rows.saturating_sub(spawned - used);
+        if missing == 0 {
+            return;
+        }
+        let need = missing.max(1024);
         let fresh = (0..need).map(|_| <(Status, Remaining, Attempt, Choice, Cost)>::default());
         let last = world.spawn_batch(fresh).last();
         let spawned = spawned + need;

@@ -7,7 +7,8 @@ use super::limits::LimitsOf;
 use super::reader::Reader;
 use super::tree::{Entry, Table, Tree, TreeValue};
 use crate::melody::diagnostics::Diagnostic;
-use crate::melody::model::{InputDecl, Limits, Melody, OutputDecl, SchemaSource, Spanned, Triggers};
+use crate::melody::model::{InputDecl, Limits, Melody, OutputDecl, SchemaSource, Spanned};
+use crate::melody::triggers::Triggers;
 use std::sync::Arc;
 
 /// The version of the format that this program reads and writes.
@@ -200,135 +201,5 @@ impl<'t> Reader<'t> {
     fn outputs(&mut self, tree: Tree<'t>) -> Vec<OutputDecl> {
         let bindings = self.bindings("`outputs`", "an output", tree, &Scope::default());
         bindings.into_iter().map(|from| OutputDecl { name: from.port.clone(), from }).collect()
-    }
-
-    /// The value of `on`.
-    fn triggers(&mut self, tree: Tree<'t>) -> Triggers {
-        let span = tree.span.clone();
-        let mut triggers = Triggers::default();
-        let Some(table) = self.table("`on`", tree, "on = { manual = true }") else { return triggers };
-        for Entry { key, value } in table.entries {
-            match key.text.as_ref() {
-                "manual" => triggers.manual = self.truth("`manual`", &value).unwrap_or_default(),
-                known @ ("schedule" | "event" | "api" | "after" | "debounce" | "concurrency") => {
-                    self.check_trigger(known, &value);
-                    triggers.other.insert(known.to_owned(), value.to_json());
-                }
-                _ => {
-                    self.unknown_key(&key, &keys::TRIGGERS);
-                }
-            }
-        }
-        if !triggers.manual && !triggers.other.keys().any(|key| !matches!(key.as_str(), "debounce" | "concurrency")) {
-            let finding =
-                Diagnostic::warning("no-trigger", "nothing starts this melody").at(span, "no trigger that could");
-            self.report(finding.help("write `manual = true`, or leave `on` out"));
-        }
-        triggers
-    }
-
-    fn check_trigger(&mut self, key: &str, value: &Tree<'t>) {
-        match (key, &value.value) {
-            ("schedule" | "event", TreeValue::List(items)) => {
-                items.iter().for_each(|item| self.check_trigger(key, item))
-            }
-            ("schedule", TreeValue::Table(table)) => self.check_schedule(table, value),
-            ("schedule", TreeValue::Text(cron)) => {
-                self.wrong_type("`schedule`", value, "a table", format!("write `schedule = {{ cron = \"{cron}\" }}`"));
-            }
-            ("event", TreeValue::Table(table)) => self.check_event(table, value),
-            ("api", TreeValue::Bool(_) | TreeValue::Table(_))
-            | ("after", TreeValue::Text(_) | TreeValue::List(_) | TreeValue::Table(_)) => {}
-            ("api", _) => self.wrong_type("`api`", value, "`true`, `false` or a table", "write `api = true`"),
-            ("after", _) => self.wrong_type(
-                "`after`",
-                value,
-                "the name of a melody, or a list of them",
-                "write `after = \"other-melody\"`",
-            ),
-            ("debounce", _) => {
-                self.duration("`debounce`", value);
-            }
-            ("concurrency", _) => self.check_one_of("`concurrency`", value, &["queue", "skip", "replace", "parallel"]),
-            _ => self.wrong_type(&format!("`{key}`"), value, "a table", format!("write `{key} = {{ … }}`")),
-        }
-    }
-
-    fn check_schedule(&mut self, table: &Table<'t>, value: &Tree<'t>) {
-        for entry in &table.entries {
-            match entry.key.text.as_ref() {
-                "cron" => self.check_cron(&entry.value),
-                "tz" => {
-                    self.text("`tz`", entry.value.clone());
-                }
-                "missed" => self.check_one_of("`missed`", &entry.value, &["skip", "once", "all"]),
-                _ => {
-                    self.unknown_key(&entry.key, &keys::SCHEDULE);
-                }
-            }
-        }
-        if table.find("cron").is_none() {
-            self.missing(
-                "missing-key",
-                "`schedule` does not say when",
-                value.span.clone(),
-                "`cron` is missing",
-                "write `cron = \"0 6 * * 1-5\"`: minute, hour, day, month, day of the week",
-            );
-        }
-    }
-
-    fn check_cron(&mut self, value: &Tree<'t>) {
-        let Some(cron) = self.text("`cron`", value.clone()) else { return };
-        let fields = cron.value.split_whitespace().count();
-        if fields != 5 {
-            let finding = Diagnostic::error("bad-cron", format!("`{}` is not a time table", cron.value));
-            self.report(
-                finding
-                    .at(cron.span, format!("{fields} fields instead of 5"))
-                    .help("write minute, hour, day, month and day of the week, such as \"0 6 * * 1-5\""),
-            );
-        }
-    }
-
-    fn check_event(&mut self, table: &Table<'t>, value: &Tree<'t>) {
-        for entry in &table.entries {
-            match entry.key.text.as_ref() {
-                "artifact" | "file" | "topic" => {
-                    self.text("what an event is about", entry.value.clone());
-                }
-                _ => {
-                    self.unknown_key(&entry.key, &keys::EVENT);
-                }
-            }
-        }
-        if table.entries.is_empty() {
-            self.missing(
-                "missing-key",
-                "`event` does not say of what",
-                value.span.clone(),
-                "empty",
-                "write `event = { file = \"src/**\" }`, `{ artifact = \"…\" }` or `{ topic = \"…\" }`",
-            );
-        }
-    }
-
-    fn check_one_of(&mut self, what: &str, value: &Tree<'t>, words: &[&'static str]) {
-        match &value.value {
-            TreeValue::Text(text) if words.contains(&text.as_ref()) => {}
-            TreeValue::Text(text) => {
-                let label = keys::nearest(text, words.iter().copied())
-                    .map_or("not one of the known words".to_owned(), |meant| format!("did you mean `{meant}`?"));
-                let finding =
-                    Diagnostic::error("bad-word", format!("{what} cannot be `{text}`")).at(value.span.clone(), label);
-                self.report(finding.help(format!("write one of {}", keys::listing(words.iter().copied()))));
-            }
-            _ => self.wrong_type(
-                what,
-                value,
-                "a word in quotes",
-                format!("write one of {}", keys::listing(words.iter().copied())),
-            ),
-        }
     }
 }

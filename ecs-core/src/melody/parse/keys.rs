@@ -199,6 +199,12 @@ pub(super) const EVENT: Keys = Keys {
     elsewhere: &[("path", "write `file`"), ("bus", "write `topic`")],
 };
 
+pub(super) const AFTER: Keys = Keys {
+    place: "`after`",
+    known: &["melody", "ended"],
+    elsewhere: &[("name", "write `melody`"), ("status", "write `ended`"), ("on", "write `ended`")],
+};
+
 /// The known word that is nearest to what was written, if any is near enough to have been meant.
 pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let written = written.to_ascii_lowercase().replace('-', "_");
@@ -279,7 +285,7 @@ mod tests {
     fn cures_from_elsewhere_never_name_known_keys() {
         for keys in [
             &MELODY, &NODE, &INPUT, &SOURCE, &NEED, &MAP, &LOOP, &RETRY, &SIDE_CALL, &APPROVE, &LIMITS, &ESTIMATE,
-            &TRIGGERS, &SCHEDULE, &EVENT,
+            &TRIGGERS, &SCHEDULE, &EVENT, &AFTER,
         ] {
             for (word, _) in keys.elsewhere {
                 assert!(!keys.known.contains(word), "{word} is a key of {}", keys.place);

@@ -23,6 +23,7 @@ mod scalars;
 mod toml;
 mod toml_mistakes;
 mod tree;
+mod triggers;
 mod uses;
 
 use super::diagnostics::Diagnostic;

@@ -50,7 +50,7 @@ fn the_example_of_the_documentation_is_understood() {
 fn every_spelling_is_understood() {
     let melody = read(SAMPLES[1]);
     let node = |id: &str| melody.nodes.iter().find(|node| node.id.value == id).unwrap();
-    assert!(!melody.on.other.contains_key("manual") && melody.on.manual);
+    assert!(melody.on.manual && melody.on.any());
     assert_eq!(melody.limits.mem, Some(512 << 20));
     assert_eq!(melody.limits.cost_micros, Some(1));
     assert_eq!(node("first").limits.cpu, Some(30));
