@@ -311,7 +311,7 @@ impl Reader {
         timeline.begins.push(timeline.changes.len() as u32);
         let since = timeline.changes.len() - timeline.states.last().map_or(0, |(before, _)| *before);
         // A state is as dear as the walk over as many changes as it has cells; a few of those walks are cheap.
-        if since >= STRIDE.max(self.state.cells.len() / 4) {
+        if since >= STRIDE.max(self.state.cells.len() / 8) {
             timeline.states.push((timeline.changes.len(), self.state.clone()));
         }
     }
