@@ -60,6 +60,7 @@ impl Show {
                         node.outputs.iter().filter(|(_, value)| value.is_present()).cloned().collect();
                     serde_json::json!({
                         "node": node.path, "status": node.status, "attempts": node.attempt, "reused": node.reused,
+                        "reconstructed": node.reconstructed,
                         "outputs": outputs,
                     })
                 })
@@ -78,7 +79,11 @@ impl Show {
         let mut text = format!("{} ({}), seed {}\n", past.birth.name, past.birth.path, past.birth.seed);
         for node in &nodes {
             let attempts = if node.attempt > 1 { format!("  {} attempts", node.attempt) } else { String::new() };
-            let (glyph, word) = if node.reused { ("=", "reused") } else { (glyph(node.status), node.status.as_str()) };
+            let (glyph, word) = match (node.reused, node.reconstructed) {
+                (true, _) => ("=", "reused"),
+                (_, true) => ("✔", "reconstructed"),
+                _ => (glyph(node.status), node.status.as_str()),
+            };
             let _ = writeln!(text, "  {glyph} {:<32} {word}{attempts}", node.path);
             if self.node.is_some() {
                 for (port, value) in node.outputs.iter().filter(|(_, value)| value.is_present()) {

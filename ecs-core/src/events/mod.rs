@@ -57,7 +57,7 @@ pub enum Event {
         rows: Rows,
         /// 1 for the first attempt, counted over all players of the node.
         attempt: u32,
-        /// Which of the node's players.
+        /// Which of the node's players; 255 for its `reconstruct`.
         choice: u32,
     },
     /// Rows finished without outputs and without cost.
@@ -212,6 +212,8 @@ pub enum Then {
     },
     /// Nothing: `Failed` or `Skipped` follows.
     Stop,
+    /// Its outputs are obtained by `reconstruct`, once what that takes is there: `Started` or `Failed` follows.
+    Reconstruct,
 }
 
 /// Why a row was not played.
