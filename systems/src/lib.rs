@@ -10,6 +10,7 @@ pub mod journal;
 pub mod options;
 pub mod orchestra;
 pub mod record;
+pub mod recover;
 pub mod restore;
 pub mod results;
 pub mod run;

@@ -245,7 +245,7 @@ impl SkipReason {
             Self::InputAbsent(why) => why.clone(),
             Self::Forgiven(class) => format!("it failed ({class}) and its `on_error` forgives"),
             Self::NotApproved => "nobody approved".to_owned(),
-            Self::NotAsked => "`--until` does not need it".to_owned(),
+            Self::NotAsked => "what the run was asked for does not need it".to_owned(),
         }
     }
 }

@@ -342,7 +342,9 @@ fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
         let Some(mut block) = run.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
         block.find_due(columns);
         for row in (0..block.rows()).map(Row) {
-            match columns.status[block.at(row)] {
+            let at = block.at(row);
+            run.ahead |= Run::reconstructs(columns, &block, row) && !columns.remaining[at].is_due();
+            match columns.status[at] {
                 Status::Running if halting => {}
                 Status::Running => again(run, columns, &mut block, row),
                 Status::Ready if !halting && Run::reconstructs(columns, &block, row) => {

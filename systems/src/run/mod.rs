@@ -106,6 +106,8 @@ pub struct Run {
     pub(crate) flights: HashMap<u64, Flight>,
     /// Rows whose players failed and that wait for what their reconstruction takes, with why they failed.
     pub(crate) reconstructions: BTreeMap<(BlockId, Row), Cause>,
+    /// A reconstruction began before what its row waits for was over (recovery): a due row may be past playing.
+    pub(crate) ahead: bool,
     /// Attempts with the current player, for rows that failed at least once.
     pub(crate) tries: BTreeMap<(BlockId, Row), u32>,
     /// What is to happen later.
@@ -258,6 +260,7 @@ impl Run {
             outbox: VecDeque::new(),
             flights: HashMap::new(),
             reconstructions: BTreeMap::new(),
+            ahead: false,
             tries: BTreeMap::new(),
             timers: BinaryHeap::new(),
             timer_seq: 0,
