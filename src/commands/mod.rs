@@ -11,6 +11,7 @@ mod import;
 mod new;
 mod play;
 mod reach;
+mod recover;
 mod resume;
 mod runs;
 mod show;
@@ -64,6 +65,7 @@ enum Command {
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
     Why(why::Why),
+    Recover(recover::Recover),
     Simulate(simulate::Simulate),
     Graph(graph::Graph),
     Import(import::Import),
@@ -86,6 +88,7 @@ impl CommandLine {
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),
             Command::Why(command) => command.run(&state()?),
+            Command::Recover(command) => command.run(&state()?),
             Command::Simulate(command) => command.run(&state()?),
             Command::Graph(command) => command.run(&state()?),
             Command::Import(command) => command.run(),
