@@ -14,7 +14,7 @@ impl Recovery {
     /// Why a node is in the plan.
     fn because(&self, step: &Step) -> String {
         let outputs = |slots: &[u32]| slots.iter().map(|slot| self.port(*slot)).collect::<Vec<_>>().join(", ");
-        let takers: Vec<String> = step.taken_by.iter().rev().map(|row| format!("`{}`", self.id(*row))).collect();
+        let takers: Vec<String> = step.taken_by.iter().map(|row| format!("`{}`", self.id(*row))).collect();
         let mut parts = Vec::new();
         if !step.wanted.is_empty() {
             parts.push(format!("{} is lost and wanted", outputs(&step.wanted)));
@@ -48,8 +48,10 @@ pub fn in_words(recovery: &Recovery, outcome: Option<&Outcome>) -> String {
         let _ = writeln!(text, "  {:<32} an input of the melody; nothing makes it again", format!("inputs.{name}"));
     }
     for loss in losses {
-        let wanted = if loss.wanted { "" } else { ", and nobody wants it" };
-        let _ = writeln!(text, "  {:<32} {}{wanted}", recovery.port(loss.slot), loss.why);
+        let row = recovery.ground.giver(loss.slot).0;
+        let needed = loss.wanted || recovery.plan.steps.iter().any(|step| step.row == row);
+        let needed = if needed { "" } else { ", and nothing needs it" };
+        let _ = writeln!(text, "  {:<32} {}{needed}", recovery.port(loss.slot), loss.why);
     }
     for slot in &recovery.plan.hopeless {
         let port = recovery.port(*slot);

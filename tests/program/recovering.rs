@@ -139,6 +139,22 @@ fn a_reconstruction_that_has_what_it_takes_spares_the_nodes_before() {
 }
 
 #[test]
+fn a_reconstruction_does_not_wait_for_what_its_player_would_have_taken() {
+    let spare = "on_error = \"reconstruct\"\nreconstruct = { uses = \"operator:shell/run\", in = { stdin = \"facts.stdout\" }, with = { command = 'echo spare >> played.txt; sed s/^/px/' } }\n";
+    let steps = STEPS.replace("[outputs]", "[outputs]\ndraft = \"draft.stdout\"");
+    let steps = steps
+        .replace("in   = { stdin = \"draft.stdout\" }", "in   = { stdin = \"draft.stdout\", also = \"note.stdout\" }");
+    let (house, run) = played(&format!("{steps}{spare}"));
+    lose(&house, &run, &["page", "draft", "note"]);
+    let said = recover(&house, 0, &[&run, "--play"]);
+    assert_eq!(plan(&said), "play draft, reconstruct page");
+    let mut lines: Vec<String> = house.read("played.txt").lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["draft", "spare"], "neither the note nor the player of the page");
+    assert_eq!(said["played"]["back"], serde_json::json!(["draft.stdout", "page.stdout"]));
+}
+
+#[test]
 fn what_comes_out_otherwise_is_reported_and_overwrites_nothing() {
     let (house, run) = played(&STEPS.replace("sed s/^/p/", "sed s/^/p$(cat salt.txt 2>/dev/null)/"));
     let before = house.expect(0, &["show", &run, "--json"]).stdout;

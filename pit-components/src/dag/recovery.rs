@@ -2,7 +2,7 @@
 //!
 //! A row is needed if it gave a lost value that somebody wants, or that a needed row takes when it plays. A needed row
 //! whose reconstruction finds everything there needs nothing else. Every set of rows that brings the wanted values back
-//! holds all needed rows, so they are the smallest one, and there is only one. Two passes over the columns find it:
+//! holds all needed rows, so they are the smallest one, and there is only one. Passes over the columns find it:
 //! upwards which rows can be had again at all, downwards which are needed.
 
 /// A table of lists, one list a row.
@@ -119,13 +119,25 @@ impl Losses {
             }
             for slot in lost() {
                 let before = giver(slot);
-                let takers = &mut steps[before].get_or_insert(step(before as u32)).taken_by;
-                if takers.last() != Some(&(row as u32)) {
-                    takers.push(row as u32);
+                steps[before].get_or_insert(step(before as u32)).taken_by.push(row as u32);
+            }
+        }
+        // What comes back anyway lets a row play itself.
+        for row in 0..rows {
+            let reconstructs = steps[row].as_ref().is_some_and(|step| step.way == Way::Reconstruct);
+            let mut lost = self.takes.of(row).iter().filter(is_lost).map(giver);
+            if reconstructs && !self.barred[row] && lost.all(|before| steps.get(before).is_some_and(Option::is_some)) {
+                for before in self.takes.of(row).iter().filter(is_lost).map(giver) {
+                    steps[before].get_or_insert(step(before as u32)).taken_by.push(row as u32);
                 }
+                steps[row].get_or_insert(step(row as u32)).way = Way::Play;
             }
         }
         plan.steps = steps.into_iter().flatten().collect();
+        for step in &mut plan.steps {
+            step.taken_by.sort_unstable();
+            step.taken_by.dedup();
+        }
         plan
     }
 }

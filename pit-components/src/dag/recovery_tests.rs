@@ -77,6 +77,7 @@ proptest! {
             match (&step.way, &rows[row].spare) {
                 (Way::Play, _) => prop_assert!(!rows[row].barred && !missing(taken(&rows[row].takes, row))),
                 (Way::Reconstruct, Some(bits)) => {
+                    prop_assert!(rows[row].barred || missing(taken(&rows[row].takes, row)), "its own player could play");
                     let taken = taken_by_spare(bits, row, rows.len());
                     prop_assert!(taken.iter().all(|slot| !rows[*slot as usize].lost));
                 }
