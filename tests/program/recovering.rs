@@ -132,7 +132,7 @@ fn a_reconstruction_that_has_what_it_takes_spares_the_nodes_before() {
     let said = recover(&house, 0, &[&run, "--play"]);
     assert_eq!((plan(&said).as_str(), house.read("played.txt").as_str()), ("reconstruct page", "spare\n"));
     assert_eq!(said["played"]["back"], serde_json::json!(["page.stdout"]));
-    // With the draft there, its own player plays it.
+    // Without what the reconstruction takes, everything plays.
     lose(&house, &run, &["page"]);
     let said = recover(&house, 0, &[&run, "--lost", "facts.stdout"]);
     assert_eq!(plan(&said), "play facts, play draft, play page");
@@ -197,8 +197,9 @@ reconstruct = { uses = "operator:shell/run", in = { stdin = "copy.stdout" }, wit
 "#;
     house.write("spare.melody.toml", text);
     let said = house.expect(0, &["play", "spare.melody.toml", "--json"]);
-    let of =
-        |event: &str| said.lines.iter().filter(|line| line["event"] == event && line["node"] == "scan").last().unwrap();
+    let of = |event: &str| {
+        said.lines.iter().filter(|line| line["event"] == event && line["node"] == "scan").next_back().unwrap()
+    };
     assert_eq!(
         (&of("attempt_failed")["reconstructs"], &of("node_started")["reconstructs"]),
         (&true.into(), &true.into())

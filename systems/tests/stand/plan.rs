@@ -320,7 +320,8 @@ fn draw_node(rng: &mut Rng, profile: Profile, which: usize, bodies: usize, befor
         .then(|| (rng.chance(20), (!timed.is_empty() && rng.chance(40)).then(|| rng.pick(&timed))));
     let list = (!composite && map.is_none() && matches!(what, What::Do { .. }) && rng.chance(30))
         .then(|| (0..rng.below(5)).map(|_| rng.below(20) as i64).collect());
-    let reconstruct = (!mapped && !(profile.budget && !profile.halts) && rng.chance(25))
+    let may_reconstruct = !mapped && (profile.halts || !profile.budget);
+    let reconstruct = (may_reconstruct && rng.chance(25))
         .then(|| draw_reconstruct(rng, profile, before, !zero_time && profile.halts));
     let on_error = if reconstruct.is_some() { OnErr::Reconstruct } else { on_error };
     let class = rng.pick(&CLASSES);
