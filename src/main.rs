@@ -14,6 +14,7 @@ mod past;
 mod players;
 mod playing;
 mod preferences;
+mod recover;
 mod rehearsal;
 mod rerun;
 mod seating;

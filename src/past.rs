@@ -14,6 +14,7 @@ use symphony_ecs_core::ports::JournalError;
 use symphony_systems::journal::{self, Opened as OpenedJournal, Reader};
 use symphony_systems::orchestra::NodeView;
 use symphony_systems::record::FrameRecord;
+use symphony_systems::recover::Ground;
 use symphony_systems::restore::{Restored, restore};
 use symphony_systems::run::Sketch;
 use symphony_systems::travel::{At, Timeline};
@@ -107,6 +108,23 @@ pub fn over(run: &RunId, birth: &Birth, opened: &Opened, journal: &OpenedJournal
     let options = seating::options(run, birth, opened, seating::score_of(opened, &birth.settings)?);
     let (orchestra, slot) = fold(&options, journal.checkpoint.clone(), &journal.frames)?;
     Ok(orchestra.run(slot).filter(|run| run.status != RunStatus::Playing).map(|run| playing::closing(run, false)))
+}
+
+/// What a run's nodes have given, with what it began with and its melody.
+pub fn ground(state: &State, run: &RunId) -> Result<(Birth, Opened, Ground), Failure> {
+    let folder = state.run(run);
+    let record = journal::read(&folder).map_err(|error| seating::journal_failure(&error))?;
+    if let Some(damage) = record.damage.first() {
+        eprintln!("warning: {damage}; what follows is what was before it");
+    }
+    let birth = Birth::from_meta(&record.meta, &folder).map_err(|error| seating::journal_failure(&error))?;
+    let opened = opening::or_say(opening::reopen(state, &birth.path, &birth.readings))?;
+    let options = seating::options(run, &birth, &opened, seating::score_of(&opened, &birth.settings)?);
+    let (mut orchestra, slot) = fold(&options, None, &record.frames)?;
+    let ground = orchestra
+        .ground(slot)
+        .ok_or_else(|| Failure::state(format!("run {run} has not begun")).help("`symphony resume` begins it"))?;
+    Ok((birth, opened, ground))
 }
 
 /// What a run was made of: what it began with, and each of its calls.

@@ -88,6 +88,11 @@ pub struct Attempt(pub u16);
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice(pub u8);
 
+impl Choice {
+    /// None of the players: its outputs are obtained by `reconstruct`.
+    pub const RECONSTRUCTION: Self = Self(u8::MAX);
+}
+
 /// What the node has cost so far, in micro-dollars (saturating).
 #[derive(Component, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost(pub u32);

@@ -14,6 +14,7 @@ mod moment;
 mod new;
 mod play;
 mod reach;
+mod recover;
 mod replay;
 mod resume;
 mod runs;
@@ -77,6 +78,7 @@ enum Command {
     Trigger(trigger::Trigger),
     Approve(approve::Approve),
     Why(why::Why),
+    Recover(recover::Recover),
     Simulate(simulate::Simulate),
     Graph(graph::Graph),
     Import(import::Import),
@@ -103,6 +105,7 @@ impl CommandLine {
             Command::Cancel(command) => command.run(&state()?),
             Command::Approve(command) => command.run(&state()?),
             Command::Why(command) => command.run(&state()?),
+            Command::Recover(command) => command.run(&state()?),
             Command::Simulate(command) => command.run(&state()?),
             Command::Up(command) => command.run(&state()?),
             Command::Trigger(command) => command.run(&state()?),

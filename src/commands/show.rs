@@ -72,6 +72,7 @@ impl Show {
                         node.outputs.iter().filter(|(_, value)| value.is_present()).cloned().collect();
                     serde_json::json!({
                         "node": node.path, "status": node.status, "attempts": node.attempt, "reused": node.reused,
+                        "reconstructed": node.reconstructed,
                         "outputs": outputs,
                     })
                 })
@@ -95,7 +96,11 @@ impl Show {
         }
         for node in &nodes {
             let attempts = if node.attempt > 1 { format!("  {} attempts", node.attempt) } else { String::new() };
-            let (glyph, word) = if node.reused { ("=", "reused") } else { (glyph(node.status), node.status.as_str()) };
+            let (glyph, word) = match (node.reused, node.reconstructed) {
+                (true, _) => ("=", "reused"),
+                (_, true) => ("✔", "reconstructed"),
+                _ => (glyph(node.status), node.status.as_str()),
+            };
             let _ = writeln!(text, "  {glyph} {:<32} {word}{attempts}", node.path);
             if self.node.is_some() {
                 for (port, value) in node.outputs.iter().filter(|(_, value)| value.is_present()) {

@@ -52,13 +52,18 @@ fn line(notice: &Notice, took: Option<Duration>) -> Option<String> {
         }
         What::RunResumed { over } => format!("run {} goes on: {over} nodes are over already", notice.run),
         What::BodyOpened { .. } | What::Progress { .. } | What::Chunk { .. } => return None,
-        What::NodeStarted { player, attempt: 1 } => format!("started  {node}  {player}"),
-        What::NodeStarted { player, attempt } => format!("started  {node}  {player}, attempt {attempt}"),
+        What::NodeStarted { player, reconstructs: true, .. } => {
+            format!("started  {node}  {player}, which reconstructs")
+        }
+        What::NodeStarted { player, attempt: 1, .. } => format!("started  {node}  {player}"),
+        What::NodeStarted { player, attempt, .. } => format!("started  {node}  {player}, attempt {attempt}"),
         What::NodePlayed { cost_usd, .. } if *cost_usd > 0.0 => format!("played   {node}{took}, {}", money(*cost_usd)),
+        What::NodePlayed { reconstructed: true, .. } => format!("played   {node}{took}, reconstructed"),
         What::NodePlayed { .. } => format!("played   {node}{took}"),
         What::NodeReused { from, .. } => format!("reused   {node}  of run {from}"),
-        What::AttemptFailed { class, message, retry_at_ns } => {
+        What::AttemptFailed { class, message, retry_at_ns, reconstructs } => {
             let next = match retry_at_ns {
+                None if *reconstructs => "; it will be reconstructed".to_owned(),
                 Some(at) => format!("; next attempt in {}", span(at.since(notice.time))),
                 None => String::new(),
             };
@@ -88,6 +93,10 @@ mod tests {
     use symphony_ecs_core::clock::Time;
     use symphony_ecs_core::melody::model::ErrorClass;
 
+    fn started_as(player: &str, attempt: u32, reconstructs: bool) -> What {
+        What::NodeStarted { player: player.into(), attempt, reconstructs }
+    }
+
     #[test]
     fn a_run_reads_as_a_story() {
         let mut plain = Plain::default();
@@ -96,6 +105,7 @@ mod tests {
             class: ErrorClass::Timeout,
             message: "no answer\nwithin 2 s".into(),
             retry_at_ns: Some(Time(4_500_000_000)),
+            reconstructs: false,
         };
         let story = [
             notice(0, "", began(3)),
@@ -103,7 +113,18 @@ mod tests {
             notice(240, "log", played(0.0)),
             notice(240, "draft", started()),
             notice(2240, "draft", failed),
-            notice(4500, "draft", What::NodeStarted { player: "instrument:scripted-model/chat".into(), attempt: 2 }),
+            notice(4500, "draft", started_as("instrument:scripted-model/chat", 2, false)),
+            notice(
+                5900,
+                "draft",
+                What::AttemptFailed {
+                    class: ErrorClass::Refused,
+                    message: "its gate was not passed".into(),
+                    retry_at_ns: None,
+                    reconstructs: true,
+                },
+            ),
+            notice(5900, "draft", started_as("operator:text/restore", 3, true)),
             notice(6000, "draft", played(0.0123)),
             notice(6001, "fix", What::NodeSkipped { reason: "its condition is false".into() }),
             notice(6001, "page", What::NodeReused { outputs: Default::default(), from: notice(0, "", began(3)).run }),

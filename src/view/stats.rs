@@ -127,11 +127,11 @@ pub mod tests {
     }
 
     pub fn started() -> What {
-        What::NodeStarted { player: "operator:git/log".into(), attempt: 1 }
+        What::NodeStarted { player: "operator:git/log".into(), attempt: 1, reconstructs: false }
     }
 
     pub fn played(cost_usd: f64) -> What {
-        What::NodePlayed { outputs: BTreeMap::new(), cost_usd, tokens: 10 }
+        What::NodePlayed { outputs: BTreeMap::new(), cost_usd, tokens: 10, reconstructed: false }
     }
 
     #[test]

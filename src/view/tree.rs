@@ -148,14 +148,14 @@ impl Tree {
         let born = self.births;
         let line = self.lines.entry(node.clone()).or_insert_with(|| Line { born, ..Line::default() });
         match &notice.what {
-            What::NodeStarted { player, attempt } => {
+            What::NodeStarted { player, attempt, .. } => {
                 let (player, born) = (player.clone(), line.born);
                 *line = Line { state: State::Running, player, attempt: *attempt, born, ..Line::default() };
                 self.forget_earlier_iterations(node);
             }
-            What::NodePlayed { cost_usd, .. } => {
+            What::NodePlayed { cost_usd, reconstructed, .. } => {
                 line.cost_usd += cost_usd;
-                line.settle(State::Played, took, "");
+                line.settle(State::Played, took, if *reconstructed { "reconstructed" } else { "" });
                 self.fold(node);
                 self.forget(node);
             }
@@ -164,8 +164,8 @@ impl Tree {
                 self.fold(node);
                 self.forget(node);
             }
-            What::AttemptFailed { class, message, retry_at_ns } => {
-                let state = if retry_at_ns.is_some() { State::Backoff } else { State::Failed };
+            What::AttemptFailed { class, message, retry_at_ns, reconstructs } => {
+                let state = if retry_at_ns.is_some() || *reconstructs { State::Backoff } else { State::Failed };
                 line.settle(state, took, &format!("{class}: {message}"));
             }
             What::NodeSkipped { reason } => {
@@ -453,7 +453,7 @@ mod tests {
         let mut tree = tree(&["log", "polish", "write"]);
         tree.take(&notice(0, "log", started()));
         tree.take(&notice(41, "log", played(0.0)));
-        tree.take(&notice(41, "polish", What::NodeStarted { player: "loop".into(), attempt: 1 }));
+        tree.take(&notice(41, "polish", What::NodeStarted { player: "loop".into(), attempt: 1, reconstructs: false }));
         let body = || What::BodyOpened { melody: "polish".into(), nodes: 1 };
         tree.take(&notice(41, "polish", body()));
         tree.take(&notice(41, "polish[0].draft", started()));

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod options;
 pub mod orchestra;
 pub mod record;
+pub mod recover;
 pub mod restore;
 pub mod results;
 pub mod run;

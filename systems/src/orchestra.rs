@@ -14,7 +14,7 @@ use bevy_ecs::prelude::*;
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use symphony_ecs_core::components::Status;
+use symphony_ecs_core::components::{Choice, Status};
 use symphony_ecs_core::events::{Notice, Place, RunStatus};
 use symphony_ecs_core::ids::{Row, RunSlot};
 use symphony_ecs_core::ports::{ArtifactPort, ConductorPort, ExtensionPort, JournalError, JournalPort};
@@ -252,7 +252,7 @@ impl Orchestra {
         let mut views = Vec::new();
         let columns = Columns::of(self.nodes.query_mut(&mut self.world));
         // The columns borrow the world; copy what is needed before looking at the run.
-        let (status, attempt) = (columns.status.to_vec(), columns.attempt.to_vec());
+        let (status, attempt, choice) = (columns.status.to_vec(), columns.attempt.to_vec(), columns.choice.to_vec());
         let runs = self.world.resource::<Runs>();
         let Some(seat) = runs.get(slot) else { return views };
         for block in seat.run.blocks() {
@@ -269,6 +269,7 @@ impl Orchestra {
                     status,
                     attempt,
                     reused: status == Status::Done && attempt == 0,
+                    reconstructed: status == Status::Done && choice[block.at(row)] == Choice::RECONSTRUCTION,
                     outputs,
                 });
             }
@@ -298,6 +299,8 @@ pub struct NodeView {
     pub attempt: u16,
     /// Whether it took over what an equal call gave before.
     pub reused: bool,
+    /// Whether its players failed and its outputs were obtained by `reconstruct`.
+    pub reconstructed: bool,
     /// Outputs by port; absent ones included.
     pub outputs: Vec<(String, Value)>,
 }

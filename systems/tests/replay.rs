@@ -142,7 +142,7 @@ fn check_keys(resumed: &Resumed) -> Result<(), String> {
             |known: &str| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.') || rest.starts_with('['));
         match &notice.what {
             What::BodyOpened { .. } => over.retain(|known, _| !below(known)),
-            What::NodeStarted { attempt, player } => {
+            What::NodeStarted { attempt, player, .. } => {
                 begun.insert(path, *attempt);
                 if player == "map" {
                     over.retain(|known, _| !below(known));

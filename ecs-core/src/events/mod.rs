@@ -57,7 +57,7 @@ pub enum Event {
         rows: Rows,
         /// 1 for the first attempt, counted over all players of the node.
         attempt: u32,
-        /// Which of the node's players.
+        /// Which of the node's players; 255 for its `reconstruct`.
         choice: u32,
     },
     /// Rows finished without outputs and without cost.
@@ -272,6 +272,8 @@ pub enum Then {
     },
     /// Nothing: `Failed` or `Skipped` follows.
     Stop,
+    /// Its outputs are obtained by `reconstruct`, once what that takes is there: `Started` or `Failed` follows.
+    Reconstruct,
 }
 
 /// Why a row was not played.
@@ -303,7 +305,7 @@ impl SkipReason {
             Self::InputAbsent(why) => why.clone(),
             Self::Forgiven(class) => format!("it failed ({class}) and its `on_error` forgives"),
             Self::NotApproved => "nobody approved".to_owned(),
-            Self::NotAsked => "`--until` does not need it".to_owned(),
+            Self::NotAsked => "what the run was asked for does not need it".to_owned(),
         }
     }
 }

@@ -61,6 +61,9 @@ pub enum What {
         player: String,
         /// 1 for the first attempt.
         attempt: u32,
+        /// The player obtains the outputs by `reconstruct`.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reconstructs: bool,
     },
     /// A node finished.
     NodePlayed {
@@ -73,6 +76,9 @@ pub enum What {
         /// Tokens of the last attempt.
         #[serde(skip_serializing_if = "is_none")]
         tokens: u64,
+        /// Its players failed, and the outputs were obtained by `reconstruct`.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reconstructed: bool,
     },
     /// A node took over what an equal call gave before: nothing was played.
     NodeReused {
@@ -91,6 +97,9 @@ pub enum What {
         /// When the next attempt begins, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_at_ns: Option<Time>,
+        /// There is none, and `reconstruct` follows.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        reconstructs: bool,
     },
     /// A node will not be played.
     NodeSkipped {

@@ -68,15 +68,15 @@ impl Compiler<'_> {
 /// The rows of one melody: where each node goes and where its outputs lie.
 pub(super) struct Rows<'a> {
     pub(super) melody: &'a Melody,
-    nodes: &'a [CheckedNode],
+    pub(super) nodes: &'a [CheckedNode],
     pub(super) checked: &'a CheckedMelody,
     /// Node number by id.
-    by_id: HashMap<&'a str, u32>,
+    pub(super) by_id: HashMap<&'a str, u32>,
     inputs_by_name: HashMap<&'a str, u32>,
     topology: Topology,
     /// Node number by row, and row by node number.
-    order: Vec<u32>,
-    place: Vec<u32>,
+    pub(super) order: Vec<u32>,
+    pub(super) place: Vec<u32>,
     slot_off: Vec<u32>,
     gathers: Vec<Gather>,
     joins: Vec<JoinSpec>,
@@ -152,6 +152,7 @@ impl<'a> Rows<'a> {
             marks.push(own);
             specs.push(spec);
         }
+        self.reconstructs(&mut specs);
         let melody = self.melody;
         let outputs: Vec<OutputSpec> = melody
             .outputs
@@ -429,7 +430,7 @@ fn edges_of(melody: &Melody, by_id: &HashMap<&str, u32>) -> Vec<(u32, u32, EdgeM
     edges
 }
 
-fn source_edges(source: &Source, add: &mut impl FnMut(&str, EdgeMode)) {
+pub(super) fn source_edges(source: &Source, add: &mut impl FnMut(&str, EdgeMode)) {
     match source {
         Source::Literal(_) => {}
         Source::Expr(expr) => expr.references().iter().for_each(|used| add(&used.name, EdgeMode::Soft)),

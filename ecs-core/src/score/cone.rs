@@ -3,9 +3,17 @@
 use super::{Action, Bind, Gather, Score};
 
 impl Score {
-    /// Which rows are among `rows` or give something to one of them, near or far; one entry a row.
+    /// Which rows are among `rows` or give something to one of them, near or far, be it for a reconstruction; one entry
+    /// a row.
     pub fn cone_before(&self, rows: &[u32]) -> Vec<bool> {
-        let givers: Vec<Vec<u32>> = (0..self.rows()).map(|row| self.givers(row)).collect();
+        let giving = |row: u32| {
+            let mut givers = self.givers(row);
+            if let Some(reconstruct) = &self.spec(crate::ids::Row(row)).reconstruct {
+                givers.extend_from_slice(&reconstruct.waits);
+            }
+            givers
+        };
+        let givers: Vec<Vec<u32>> = (0..self.rows()).map(giving).collect();
         flood(rows, &givers)
     }
 

@@ -12,6 +12,7 @@ mod cone;
 mod gather;
 mod mapped;
 pub mod pinned;
+mod reconstruct;
 mod topology;
 
 pub use build::Wiring;
@@ -128,6 +129,8 @@ pub struct NodeSpec {
     pub limits: Arc<Limits>,
     /// `undo`.
     pub undo: Option<Arc<UndoSpec>>,
+    /// `reconstruct`, where `on_error` asks for it.
+    pub reconstruct: Option<Arc<ReconstructSpec>>,
     /// `reuse`.
     pub reuse: Option<bool>,
     /// How long one attempt is thought to take; ranks are made of it.
@@ -150,6 +153,7 @@ impl NodeSpec {
             approve: None,
             limits: Arc::default(),
             undo: None,
+            reconstruct: None,
             reuse: None,
             estimate,
         }
@@ -230,6 +234,21 @@ pub struct UndoSpec {
     pub inputs: Vec<Gather>,
     /// Settings.
     pub with: Arc<[(Arc<str>, Setting)]>,
+}
+
+/// `reconstruct`: obtains a node's outputs from other results when its players have failed.
+#[derive(Clone, Debug)]
+pub struct ReconstructSpec {
+    /// The inverse operator.
+    pub operation: Arc<Operation>,
+    /// Names of its inputs.
+    pub input_names: Arc<[Arc<str>]>,
+    /// Where they come from, in the same order.
+    pub inputs: Vec<Gather>,
+    /// Settings.
+    pub with: Arc<[(Arc<str>, Setting)]>,
+    /// Rows that must be over before it begins. None of them comes after the node.
+    pub waits: Vec<u32>,
 }
 
 /// A port of the melody.

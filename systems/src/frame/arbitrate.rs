@@ -1,6 +1,6 @@
 //! Arbitrate: ready rows start while there is room and budget; what starts now leaves once this frame is committed.
 
-use crate::run::{FailedAttempt, Outgoing, Run};
+use crate::run::{FailedAttempt, Outgoing, Run, is_reconstruction};
 use crate::runs::Runs;
 use bevy_ecs::prelude::*;
 use symphony_ecs_core::components::Status;
@@ -137,7 +137,9 @@ fn over_budget(run: &Run, block: BlockId, row: Row) -> FailedAttempt {
 /// The worst case of one call: what the node says, else what its player declares. Deterministic utilities that
 /// declare nothing cost nothing.
 fn need(spec: &NodeSpec, choice: u32) -> Need {
+    let reconstruct = spec.reconstruct.as_ref().filter(|_| is_reconstruction(choice));
     let operation: Option<&Operation> = match &spec.action {
+        _ if reconstruct.is_some() => reconstruct.map(|spec| &*spec.operation),
         Action::Call(players) => players.get(choice as usize).map(|player| &**player),
         Action::Function(operation, _) => Some(operation),
         _ => None,

@@ -12,7 +12,7 @@ pub(super) fn decide(mut runs: ResMut<Runs>, mut conductor: ResMut<Conductor>, n
     let mut priorities = Vec::new();
     for seat in runs.iter_mut().filter(|seat| seat.broken.is_none()) {
         let run = &mut seat.run;
-        if !run.failures.is_empty() {
+        if !run.failures.is_empty() || !run.reconstructions.is_empty() {
             run.judge(&mut columns, conductor);
         }
         // With room for all, the order does not matter: they all play now.

@@ -12,6 +12,7 @@ use symphony_ecs_core::clock::{ClockKind, Time};
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Remaining, Status};
 use symphony_ecs_core::events::{Place, RunStatus};
 use symphony_ecs_core::ids::{BlockId, Row};
+use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::Usage;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Origin, Parent};
@@ -38,6 +39,9 @@ struct State {
     tries: Vec<(BlockId, Row, u32)>,
     undo_log: Vec<UndoEntry>,
     timers: Vec<(Time, BlockId, Row, bool)>,
+    /// Rows that wait for what their reconstruction takes, with why their players failed.
+    #[serde(default)]
+    reconstructions: Vec<(BlockId, Row, ErrorClass, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,6 +109,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
         results: map.results.clone(),
         origin: map.origin.clone(),
     });
+    let reconstructions = run.reconstructions.iter().map(|((id, row), (class, why))| (*id, *row, *class, why.clone()));
     let state = State {
         time: run.now,
         clock: run.clock,
@@ -119,6 +124,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
         tries: run.tries.iter().map(|((block, row), tries)| (*block, *row, *tries)).collect(),
         undo_log: run.undo_log.clone(),
         timers: run.durable_timers(),
+        reconstructions: reconstructions.collect(),
     };
     let mut blob = vec![VERSION];
     rmp_serde::encode::write(&mut blob, &state).ok()?;
@@ -151,6 +157,8 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
         let MapItems { block, row, items, next, open, results, origin } = map;
         run.maps.insert((block, row), MapState { items: Arc::new(items), next, open, results, origin });
     }
+    run.reconstructions =
+        state.reconstructions.into_iter().map(|(id, row, class, why)| ((id, row), (class, why))).collect();
     let (world, nodes) = orchestra.world();
     validate(run, &Columns::of(nodes.query_mut(world))).map_err(|why| format!("checkpoint: {why}"))?;
     for (at, block, row, approval) in state.timers {

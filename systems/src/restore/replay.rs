@@ -7,11 +7,11 @@ use super::checkpoint;
 use crate::options::RunOptions;
 use crate::orchestra::Orchestra;
 use crate::record::FrameRecord;
-use crate::run::{Outgoing, Run};
+use crate::run::{Outgoing, Run, is_reconstruction};
 use crate::runs::Seat;
 use std::sync::Arc;
 use symphony_ecs_core::components::Status;
-use symphony_ecs_core::events::{Event, Place, RunStatus, What};
+use symphony_ecs_core::events::{Event, Place, RunStatus, Then, What};
 use symphony_ecs_core::ids::{BlockId, Row, RunSlot};
 use symphony_ecs_core::ports::{JournalError, JournalPort};
 use symphony_ecs_core::score::{Action, Marks, Score};
@@ -188,6 +188,9 @@ impl Run {
                     }
                     // A repeated attempt (its process was killed) keeps its number.
                     columns.attempt[at].0 = u16::try_from(attempt.saturating_sub(1)).unwrap_or(u16::MAX);
+                    if is_reconstruction(choice) && block.score.spec(row).reconstruct.is_none() {
+                        return Err(format!("row {} is reconstructed and cannot be", row.0));
+                    }
                     run.start(columns, block, row, choice);
                     run.replay_map(block, row);
                 }
@@ -223,6 +226,9 @@ impl Run {
             Event::Faulted { block, row, class, message, usage, then } => {
                 self.with_block(block, &[row.0], |run, block| {
                     not_over(columns, block, row)?;
+                    if then == Then::Reconstruct && block.score.spec(row).reconstruct.is_none() {
+                        return Err(format!("row {} waits for its reconstruction and has none", row.0));
+                    }
                     run.maps.remove(&(block.id, row));
                     count_function(columns, block, row);
                     run.budget.book(usage);
@@ -339,9 +345,14 @@ fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
         let Some(mut block) = run.blocks.get_mut(id.0 as usize).and_then(Option::take) else { continue };
         block.find_due(columns);
         for row in (0..block.rows()).map(Row) {
-            match columns.status[block.at(row)] {
+            let at = block.at(row);
+            run.ahead |= Run::reconstructs(columns, &block, row) && !columns.remaining[at].is_due();
+            match columns.status[at] {
                 Status::Running if halting => {}
-                Status::Running => again(run, &mut block, row),
+                Status::Running => again(run, columns, &mut block, row),
+                Status::Ready if !halting && Run::reconstructs(columns, &block, row) => {
+                    run.ready_to_reconstruct(columns, &block, row);
+                }
                 Status::Ready if !halting => run.admit(columns, &mut block, row),
                 _ => {}
             }
@@ -355,9 +366,10 @@ fn take_up(run: &mut Run, columns: &mut Columns<'_>) {
 }
 
 /// A row that was playing when the process died.
-fn again(run: &mut Run, block: &mut Block, row: Row) {
+fn again(run: &mut Run, columns: &Columns<'_>, block: &mut Block, row: Row) {
     let score = Arc::clone(&block.score);
-    if score.marks[row.ix()].any(Marks::COMPOSITE) {
+    let bodily = score.marks[row.ix()].any(Marks::COMPOSITE) && !Run::reconstructs(columns, block, row);
+    if bodily {
         return run.reopen_body(block, row);
     }
     if let (Action::Pause(span), true) = (&score.spec(row).action, score.spec(row).outputs.is_empty()) {

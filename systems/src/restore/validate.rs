@@ -37,6 +37,20 @@ pub(super) fn validate(run: &Run, columns: &Columns<'_>) -> Result<(), String> {
             return Err("a map with more results than items".to_owned());
         }
     }
+    for block in run.blocks() {
+        for row in (0..block.rows()).map(Row) {
+            let waits = run.reconstructions.contains_key(&(block.id, row));
+            let status = columns.status[block.at(row)];
+            let chosen = Run::reconstructs(columns, block, row);
+            let can = block.score.spec(row).reconstruct.is_some();
+            if (chosen && !can) || waits != (chosen && status == Status::Backoff) {
+                return Err("a reconstruction that nobody asked for, or that is forgotten".to_owned());
+            }
+        }
+    }
+    if run.reconstructions.keys().any(|(id, row)| run.block(*id).is_none_or(|block| row.0 >= block.rows())) {
+        return Err("a reconstruction of a row that is not there".to_owned());
+    }
     let known = |entry: &crate::run::UndoEntry| {
         run.scores.get(entry.score as usize).is_some_and(|score| entry.row.0 < score.rows())
     };

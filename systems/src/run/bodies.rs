@@ -357,6 +357,7 @@ impl Run {
     pub(crate) fn bury(&mut self, block: Block) {
         let id = block.id;
         self.emit(|| Event::Closed { block: id });
+        self.reconstructions.retain(|(at, _), _| *at != id);
         self.closed.push(block);
     }
 

@@ -9,6 +9,7 @@ mod failures;
 mod flights;
 mod halting;
 mod notices;
+mod reconstruct;
 mod requests;
 mod reuse;
 mod settings;
@@ -21,7 +22,8 @@ mod walk;
 pub(crate) use bodies::MapState;
 pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
-pub(crate) use notices::player_word;
+pub(crate) use notices::{is_reconstruction, player_word};
+pub(crate) use reconstruct::Cause;
 pub use sketch::{Fate, Sketch};
 pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
@@ -102,6 +104,10 @@ pub struct Run {
     pub(crate) outbox: VecDeque<(u64, Outgoing)>,
     /// Calls in flight, by serial number.
     pub(crate) flights: HashMap<u64, Flight>,
+    /// Rows whose players failed and that wait for what their reconstruction takes, with why they failed.
+    pub(crate) reconstructions: BTreeMap<(BlockId, Row), Cause>,
+    /// A reconstruction began before what its row waits for was over (recovery): a due row may be past playing.
+    pub(crate) ahead: bool,
     /// Attempts with the current player, for rows that failed at least once.
     pub(crate) tries: BTreeMap<(BlockId, Row), u32>,
     /// What is to happen later.
@@ -253,6 +259,8 @@ impl Run {
             backlog: BinaryHeap::new(),
             outbox: VecDeque::new(),
             flights: HashMap::new(),
+            reconstructions: BTreeMap::new(),
+            ahead: false,
             tries: BTreeMap::new(),
             timers: BinaryHeap::new(),
             timer_seq: 0,
@@ -334,7 +342,8 @@ impl Run {
             Alarm::ApprovalOver(block, row) => Some((timer.at, timer.seq, block, row, true)),
             Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => None,
         });
-        let mut kept: Vec<_> = kept.collect();
+        // A body that failed leaves the timers of its rows behind.
+        let mut kept: Vec<_> = kept.filter(|(_, _, block, ..)| self.block(*block).is_some()).collect();
         kept.sort_unstable();
         kept.into_iter().map(|(at, _, block, row, approval)| (at, block, row, approval)).collect()
     }

@@ -1,9 +1,10 @@
 //! Notices: the run's story for people and programs, with nodes named by path.
 
 use super::Run;
+use symphony_ecs_core::components::Choice;
 use symphony_ecs_core::events::{Notice, Place, What};
 use symphony_ecs_core::ids::Row;
-use symphony_ecs_core::score::Action;
+use symphony_ecs_core::score::{Action, NodeSpec};
 use symphony_pit::dag::Block;
 
 impl Run {
@@ -58,8 +59,11 @@ impl Run {
 }
 
 /// Who plays a row, in one word.
-pub(crate) fn player_word(action: &Action, choice: u32) -> String {
-    match action {
+pub(crate) fn player_word(spec: &NodeSpec, choice: u32) -> String {
+    if let (Some(reconstruct), true) = (&spec.reconstruct, is_reconstruction(choice)) {
+        return reconstruct.operation.name.clone();
+    }
+    match &spec.action {
         Action::Call(players) => players.get(choice as usize).map(|player| player.name.clone()).unwrap_or_default(),
         Action::Function(operation, _) => operation.name.clone(),
         Action::Pause(_) => "pause".to_owned(),
@@ -67,4 +71,9 @@ pub(crate) fn player_word(action: &Action, choice: u32) -> String {
         Action::Loop(_) => "loop".to_owned(),
         Action::Map(_) => "map".to_owned(),
     }
+}
+
+/// Whether an attempt with this choice is a reconstruction.
+pub(crate) fn is_reconstruction(choice: u32) -> bool {
+    choice == u32::from(Choice::RECONSTRUCTION.0)
 }

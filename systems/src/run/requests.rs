@@ -1,7 +1,7 @@
 //! Requests: what a player is told of one attempt.
 
 use super::values::Scope;
-use super::{FlightKind, Run, settings};
+use super::{FlightKind, Run, is_reconstruction, settings};
 use std::sync::Arc;
 use std::time::Duration;
 use symphony_ecs_core::clock::Time;
@@ -23,6 +23,16 @@ impl Run {
         choice: u32,
     ) -> Result<CallRequest, String> {
         let spec = block.score.spec(row);
+        if let (Some(reconstruct), true) = (&spec.reconstruct, is_reconstruction(choice)) {
+            let with = reconstruct.with.iter().map(|(name, setting)| (Arc::clone(name), settings::as_value(setting)));
+            let operation = Arc::clone(&reconstruct.operation);
+            return Ok(CallRequest {
+                inputs: present(&reconstruct.input_names, Self::reconstruct_inputs(block, row)?),
+                settings: with.collect(),
+                outputs: Arc::clone(&spec.outputs),
+                ..self.bare_request(id, operation, self.path(block, row), attempt, &spec.limits)
+            });
+        }
         let operation = match &spec.action {
             Action::Call(players) => players.get(choice as usize).or(players.last()),
             Action::Function(operation, _) => Some(operation),

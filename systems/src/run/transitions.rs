@@ -1,6 +1,6 @@
 //! The transitions: the only functions that change what a run's events say of it.
 
-use super::notices::player_word;
+use super::notices::{is_reconstruction, player_word};
 use super::{Alarm, Fate, Run};
 use std::cmp::Reverse;
 use symphony_ecs_core::clock::Time;
@@ -37,6 +37,9 @@ impl Run {
         columns.attempt[at] = Attempt(attempt);
         columns.choice[at] = Choice(choice as u8);
         let attempt = u32::from(attempt);
+        if !self.reconstructions.is_empty() {
+            self.reconstructions.remove(&(block.id, row));
+        }
         if self.recording {
             match self.events.last_mut() {
                 Some(Event::Started { block: last, rows, attempt: 1, choice: 0 })
@@ -49,8 +52,9 @@ impl Run {
         }
         self.sketch(block, row, || Fate::Begun);
         self.note_node(block, row, || What::NodeStarted {
-            player: player_word(&block.score.spec(row).action, choice),
+            player: player_word(block.score.spec(row), choice),
             attempt,
+            reconstructs: is_reconstruction(choice),
         });
     }
 
@@ -87,6 +91,7 @@ impl Run {
                     outputs: Default::default(),
                     cost_usd: 0.0,
                     tokens: 0,
+                    reconstructed: false,
                 });
             }
         }
@@ -105,6 +110,7 @@ impl Run {
         usage: Usage,
     ) {
         let slots = block.score.slots(row);
+        let reconstructed = Self::reconstructs(columns, block, row);
         if self.recording {
             match (slots.is_empty() && usage == Usage::default(), self.events.last_mut()) {
                 (true, Some(Event::Finished { block: last, rows })) if *last == block.id => rows.0.push(row.0),
@@ -121,6 +127,7 @@ impl Run {
                 outputs: present.map(|(port, value)| (port.name.clone(), value.digest())).collect(),
                 cost_usd: usage.cost_micros as f64 / 1e6,
                 tokens: usage.tokens,
+                reconstructed,
             }
         });
         for (slot, value) in block.values[slots].iter_mut().zip(outputs.iter_mut()) {
@@ -201,9 +208,15 @@ impl Run {
         self.emit(|| Event::Faulted { block: block.id, row, class, message: message.clone(), usage, then });
         let retry_at_ns = match then {
             Then::Retry { at, .. } => Some(at),
-            Then::Stop => None,
+            Then::Stop | Then::Reconstruct => None,
         };
-        self.note_node(block, row, || What::AttemptFailed { class, message: message.clone(), retry_at_ns });
+        let reconstructs = then == Then::Reconstruct;
+        self.note_node(block, row, || What::AttemptFailed {
+            class,
+            message: message.clone(),
+            retry_at_ns,
+            reconstructs,
+        });
         self.add_cost(columns, block, row, usage);
         block.origin = Origin::Played;
         if let Then::Retry { at, choice } = then {
@@ -214,6 +227,15 @@ impl Run {
             columns.choice[index] = Choice(choice as u8);
             columns.status[index] = Status::Backoff;
             self.plan(at, Alarm::Retry(block.id, row));
+        }
+        if reconstructs {
+            let (id, index) = (block.id, block.at(row));
+            columns.choice[index] = Choice::RECONSTRUCTION;
+            columns.status[index] = Status::Backoff;
+            self.tries.remove(&(id, row));
+            self.reconstructions.insert((id, row), (class, message.clone()));
+            // Only a replay has one left.
+            self.timers.retain(|Reverse(timer)| !matches!(timer.what, Alarm::Retry(at, of) if (at, of) == (id, row)));
         }
     }
 
@@ -230,6 +252,7 @@ impl Run {
         self.sketch(block, row, || Fate::Failed);
         self.note_node(block, row, || What::NodeFailed { class, message: message.to_owned() });
         self.tally.failed += 1;
+        self.reconstructions.remove(&(block.id, row));
         self.tries.remove(&(block.id, row));
         if columns.attempt[block.at(row)].0 > 0 {
             self.remember_undo(block, row);
@@ -242,6 +265,7 @@ impl Run {
         self.emit(|| Event::Cancelled { block: block.id, row });
         self.note_node(block, row, || What::NodeCancelled);
         self.tally.cancelled += 1;
+        self.reconstructions.remove(&(block.id, row));
         if columns.attempt[block.at(row)].0 > 0 {
             self.remember_undo(block, row);
         }

@@ -87,11 +87,15 @@ impl Run {
             std::mem::swap(&mut wave, &mut block.due);
             *limit = limit.saturating_sub(wave.len() as u32);
             let busy = Marks::GATED.and(Marks::IN_PROCESS).and(Marks::COMPOSITE);
+            let ahead = self.ahead;
             let asked = self.asked.clone().filter(|_| block.parent.is_none());
             for row in wave.drain(..) {
                 let at = (block.base + row) as usize;
                 let row = Row(row);
                 let marks = score.marks[row.ix()];
+                if ahead && columns.status[at] != Status::Pending {
+                    continue;
+                }
                 if asked.as_deref().is_some_and(|asked| asked.get(row.ix()) == Some(&false)) {
                     self.skip(columns, block, row, SkipReason::NotAsked);
                 } else if columns.remaining[at].is_blocked() {

@@ -8,7 +8,7 @@ use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::events::{Event, Place, Rows, Then};
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::Usage;
-use symphony_ecs_core::score::{Action, Score};
+use symphony_ecs_core::score::{Action, NodeSpec, Score};
 
 /// A task by its number.
 type Number = u32;
@@ -213,13 +213,18 @@ impl<'a> Trace<'a> {
     fn started(&mut self, now: Time, id: BlockId, row: u32, choice: u32) {
         let Some(open) = self.open.get_mut(&id) else { return };
         let pause = open.pauses.remove(&row);
-        let action = &open.score.spec(Row(row)).action;
-        let composite = matches!(action, Action::Nested(_) | Action::Loop(_) | Action::Map(_));
-        let kind = kind_of(action, choice);
-        let after = match pause {
+        let spec = open.score.spec(Row(row));
+        let reconstruct = spec.reconstruct.as_ref().filter(|_| crate::run::is_reconstruction(choice));
+        let composite = matches!(spec.action, Action::Nested(_) | Action::Loop(_) | Action::Map(_));
+        let composite = composite && reconstruct.is_none();
+        let kind = kind_of(spec, choice);
+        let taken = reconstruct.iter().flat_map(|spec| &spec.waits);
+        let taken: Vec<Number> = taken.filter_map(|before| open.ends.get(before).copied()).collect();
+        let mut after = match pause {
             Some((pause, _)) => vec![pause],
             None => self.producers(id, row),
         };
+        after.extend(taken);
         if pause.is_none() {
             self.count_links(id, row);
         }
@@ -270,7 +275,7 @@ impl<'a> Trace<'a> {
     /// A function of this process ended in the frame in which it began.
     fn function(&mut self, id: BlockId, row: u32) -> Option<Number> {
         let pause = self.open.get_mut(&id)?.pauses.remove(&row);
-        let kind = kind_of(&self.open.get(&id)?.score.spec(Row(row)).action, 0);
+        let kind = kind_of(self.open.get(&id)?.score.spec(Row(row)), 0);
         let after = match pause {
             Some((pause, _)) => vec![pause],
             None => self.producers(id, row),
@@ -301,6 +306,8 @@ impl<'a> Trace<'a> {
         let Some(attempt) = attempt else { return };
         let pause = match then {
             Then::Retry { at, .. } => Some(self.wait(at.since(now).as_secs_f64(), &[attempt])),
+            // What it waits for there is known when it begins.
+            Then::Reconstruct => Some(self.wait(0.0, &[attempt])),
             Then::Stop => None,
         };
         if let Some(open) = self.open.get_mut(&id) {
@@ -320,7 +327,10 @@ impl<'a> Trace<'a> {
 
     /// A row that gave nothing: those that wait for it go on from its last attempt, or from its producers.
     fn passed(&mut self, id: BlockId, row: u32) {
-        let given_up = self.open.get_mut(&id).and_then(|open| open.given_up.remove(&row));
+        let given_up = self
+            .open
+            .get_mut(&id)
+            .and_then(|open| open.given_up.remove(&row).or_else(|| open.pauses.remove(&row).map(|(pause, _)| pause)));
         let end = match given_up {
             Some(end) => end,
             None => {
@@ -431,6 +441,6 @@ fn body_of(score: &Arc<Score>, row: u32) -> Option<Arc<Score>> {
 }
 
 /// Who plays a row, in one word.
-fn kind_of(action: &Action, choice: u32) -> String {
-    crate::run::player_word(action, choice)
+fn kind_of(spec: &NodeSpec, choice: u32) -> String {
+    crate::run::player_word(spec, choice)
 }

@@ -81,7 +81,7 @@ impl RunStory {
                 node.attempts = *attempt;
                 node.begun_ns.get_or_insert(notice.time.0);
             }
-            What::NodePlayed { outputs, cost_usd, tokens } => {
+            What::NodePlayed { outputs, cost_usd, tokens, .. } => {
                 // Functions of this process begin and end in one event.
                 node.attempts = node.attempts.max(1);
                 node.cost_usd = *cost_usd;
@@ -169,8 +169,8 @@ mod tests {
         for (node, output, at) in played {
             let outputs = BTreeMap::from([("text".to_owned(), Digest::of(output))]);
             let whats = [
-                What::NodeStarted { player: "operator:a/b".into(), attempt: 1 },
-                What::NodePlayed { outputs, cost_usd: 0.5, tokens: 3 },
+                What::NodeStarted { player: "operator:a/b".into(), attempt: 1, reconstructs: false },
+                What::NodePlayed { outputs, cost_usd: 0.5, tokens: 3, reconstructed: false },
             ];
             for (step, what) in whats.into_iter().enumerate() {
                 let time = Time(at + step as u64);

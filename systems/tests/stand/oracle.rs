@@ -42,6 +42,8 @@ struct Row {
     /// When it was over, counted over all nodes.
     over: Option<u64>,
     asked: bool,
+    /// Its players have failed, and it waits for its reconstruction or plays it.
+    reconstructs: Option<&'static str>,
     items: Vec<Value>,
     next: usize,
     playing: u32,
@@ -58,6 +60,7 @@ fn fresh() -> Row {
         choice: 0,
         over: None,
         asked: false,
+        reconstructs: None,
         items: Vec::new(),
         next: 0,
         playing: 0,
@@ -655,7 +658,28 @@ impl<'a> Oracle<'a> {
         }
     }
 
+    fn start_reconstruction(&mut self, scope: usize, row: usize) {
+        let node = self.node(scope, row);
+        let Some(reconstruct) = &node.reconstruct else { return };
+        self.begin(scope, row, "operator:test/do");
+        let inputs = reconstruct.inputs.iter().filter_map(|source| self.gather(scope, source, None).ok());
+        let inputs: i64 = inputs.map(|value| sum_of(&value)).sum();
+        let path = self.path(scope, row);
+        let attempt = self.scopes[scope].rows[row].attempt;
+        let end = self.now + reconstruct.took_us * 1_000 + jitter(&path, attempt);
+        self.seen.calls.push((path, attempt, inputs));
+        let xs = node.list.as_ref().map(|list| Value::list(list.iter().map(|int| Value::Int(*int)).collect()));
+        let result = match reconstruct.fails {
+            true => Err("io"),
+            false => Ok((Value::Int(reconstruct.add + inputs), xs.unwrap_or_default())),
+        };
+        self.at(end, Ev::Answer(scope, row, attempt, Box::new(result)));
+    }
+
     fn start(&mut self, scope: usize, row: usize) {
+        if self.scopes[scope].rows[row].reconstructs.is_some() {
+            return self.start_reconstruction(scope, row);
+        }
         let node = self.node(scope, row);
         let What::Do { players, took_us, fail, .. } = &node.what else { return };
         let player = players[self.scopes[scope].rows[row].choice];
@@ -715,8 +739,12 @@ impl<'a> Oracle<'a> {
 
     /// What becomes of failures; says whether there were any.
     fn judge(&mut self) -> bool {
-        let any = !self.failures.is_empty();
-        while !self.failures.is_empty() {
+        let mut any = false;
+        while !self.failures.is_empty() || self.reconstruct_next() {
+            any = true;
+            if self.failures.is_empty() {
+                continue;
+            }
             let Failure { scope, row, class, last } = self.failures.remove(0);
             if !self.scopes[scope].open || over(&self.scopes[scope].rows[row]) {
                 continue;
@@ -736,6 +764,12 @@ impl<'a> Oracle<'a> {
                     let attempt = this.attempt;
                     self.at(at, Ev::Retry(scope, row, attempt));
                 }
+                None if self.can_reconstruct(scope, row) && !last => {
+                    self.tell(scope, row, format!("attempt_failed {class}"));
+                    let this = &mut self.scopes[scope].rows[row];
+                    this.status = "backoff";
+                    this.reconstructs = Some(class);
+                }
                 None => {
                     self.tell(scope, row, format!("attempt_failed {class}"));
                     self.give_up(scope, row, class);
@@ -747,7 +781,7 @@ impl<'a> Oracle<'a> {
 
     /// The delay before the next attempt, and whether the next player plays it.
     fn verdict(&self, scope: usize, row: usize, class: &str) -> Option<(u64, bool)> {
-        if self.is_map(scope, row) {
+        if self.is_map(scope, row) || self.scopes[scope].rows[row].reconstructs.is_some() {
             return None;
         }
         let node = self.node(scope, row);
@@ -767,6 +801,49 @@ impl<'a> Oracle<'a> {
         }
         let players = if let What::Do { players, .. } = &node.what { players.len() } else { 1 };
         (this.choice + 1 < players).then_some((0, true))
+    }
+
+    fn can_reconstruct(&self, scope: usize, row: usize) -> bool {
+        self.node(scope, row).reconstruct.is_some() && self.scopes[scope].rows[row].reconstructs.is_none()
+    }
+
+    /// Decides about one row that waits for its reconstruction and for nothing else; says whether there was one.
+    fn reconstruct_next(&mut self) -> bool {
+        if self.halting.is_some() {
+            return false;
+        }
+        for scope in 0..self.scopes.len() {
+            for row in 0..self.scopes[scope].rows.len() {
+                let this = &self.scopes[scope];
+                let (Some(class), "backoff", true) = (this.rows[row].reconstructs, this.rows[row].status, this.open)
+                else {
+                    continue;
+                };
+                let Some(reconstruct) = &self.node(scope, row).reconstruct else { continue };
+                let mut waits = Vec::new();
+                for source in &reconstruct.inputs {
+                    match source {
+                        Source::Ref { port, .. } | Source::Add(port, _) => waits.push(*port),
+                        Source::Join { from, .. } => waits.extend(from),
+                        Source::Literal(_) => {}
+                    }
+                }
+                let known = |port: &Port| match port {
+                    Port::Node(of) => over(&this.rows[*of]),
+                    _ => true,
+                };
+                if !waits.iter().all(known) {
+                    continue;
+                }
+                if reconstruct.inputs.iter().all(|source| self.gather(scope, source, None).is_ok()) {
+                    self.scopes[scope].rows[row].status = "ready";
+                } else {
+                    self.give_up(scope, row, class);
+                }
+                return true;
+            }
+        }
+        false
     }
 
     fn give_up(&mut self, scope: usize, row: usize, class: &'static str) {

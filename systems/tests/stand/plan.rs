@@ -141,6 +141,16 @@ pub enum OnErr {
     Skip,
     Halt,
     Compensate,
+    Reconstruct,
+}
+
+/// How a node is reconstructed.
+#[derive(Clone, Debug)]
+pub struct Reconstruct {
+    pub inputs: Vec<Source>,
+    pub add: i64,
+    pub took_us: u64,
+    pub fails: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +166,8 @@ pub struct Node {
     pub map: Option<(Over, Option<u32>)>,
     pub retry: Option<Retry>,
     pub on_error: OnErr,
+    /// There is one if `on_error` asks for it.
+    pub reconstruct: Option<Reconstruct>,
     /// Whether the undo fails, and another node whose output it takes.
     pub undo: Option<(bool, Option<usize>)>,
     /// Milliseconds, and whether its time-out skips.
@@ -308,9 +320,31 @@ fn draw_node(rng: &mut Rng, profile: Profile, which: usize, bodies: usize, befor
         .then(|| (rng.chance(20), (!timed.is_empty() && rng.chance(40)).then(|| rng.pick(&timed))));
     let list = (!composite && map.is_none() && matches!(what, What::Do { .. }) && rng.chance(30))
         .then(|| (0..rng.below(5)).map(|_| rng.below(20) as i64).collect());
+    let may_reconstruct = !mapped && (profile.halts || !profile.budget);
+    let reconstruct = (may_reconstruct && rng.chance(25))
+        .then(|| draw_reconstruct(rng, profile, before, !zero_time && profile.halts));
+    let on_error = if reconstruct.is_some() { OnErr::Reconstruct } else { on_error };
     let class = rng.pick(&CLASSES);
     let add = 1 + rng.below(20) as i64;
-    Node { what, class, add, list, inputs, needs, cond, map, retry, on_error, undo, approve }
+    Node { what, class, add, list, inputs, needs, cond, map, retry, on_error, reconstruct, undo, approve }
+}
+
+/// Where a failure would end the run at a moment that is not its own, or no run may end early, it never fails.
+fn draw_reconstruct(rng: &mut Rng, profile: Profile, before: &[Node], may_fail: bool) -> Reconstruct {
+    let profile = Profile { races: false, ..profile };
+    let mut inputs: Vec<Source> =
+        (0..1 + rng.below(3)).map(|_| draw_source(rng, profile, before, false, false)).collect();
+    if !may_fail {
+        for source in &mut inputs {
+            match source {
+                Source::Ref { default, .. } | Source::Join { default, .. } => drop(default.get_or_insert(3)),
+                Source::Add(..) => *source = Source::Literal(4),
+                Source::Literal(_) => {}
+            }
+        }
+    }
+    let (add, took_us) = (1 + rng.below(20) as i64, 1_000 + rng.below(300_000) as u64);
+    Reconstruct { inputs, add, took_us, fails: may_fail && rng.chance(20) }
 }
 
 fn draw_source(rng: &mut Rng, profile: Profile, before: &[Node], int_only: bool, mapped: bool) -> Source {
@@ -527,6 +561,19 @@ fn node_text(text: &mut String, id: usize, node: &Node) {
         OnErr::Skip => text.push_str("on_error = \"skip\"\n"),
         OnErr::Halt => text.push_str("on_error = \"halt\"\n"),
         OnErr::Compensate => text.push_str("on_error = \"compensate\"\n"),
+        OnErr::Reconstruct => text.push_str("on_error = \"reconstruct\"\n"),
+    }
+    if let Some(Reconstruct { inputs, add, took_us, fails }) = &node.reconstruct {
+        let inputs: Vec<String> =
+            inputs.iter().enumerate().map(|(place, source)| format!("r{place} = {}", source_text(source))).collect();
+        let mut with = vec![format!("add = {add}, took_us = {took_us}, fail = {}", if *fails { -1 } else { 0 })];
+        with.extend(node.list.as_ref().map(|list| format!("give = {{ xs = {list:?} }}")));
+        let _ = writeln!(
+            text,
+            "reconstruct = {{ uses = \"operator:test/do\", in = {{ {} }}, with = {{ {} }} }}",
+            inputs.join(", "),
+            with.join(", ")
+        );
     }
     if let Some((timeout, skip)) = node.approve {
         let otherwise = if skip { "skip" } else { "fail" };

@@ -15,7 +15,7 @@ pub fn stories(notices: &[Notice]) -> (Stories, Vec<String>) {
     for notice in notices {
         let Some(path) = notice.node.clone() else { continue };
         let word = match &notice.what {
-            What::NodeStarted { player, attempt } => format!("started {player} {attempt}"),
+            What::NodeStarted { player, attempt, .. } => format!("started {player} {attempt}"),
             What::NodePlayed { outputs, .. } => {
                 let ports: Vec<String> = outputs.iter().map(|(port, digest)| format!("{port}={digest}")).collect();
                 format!("played {}", ports.join(" "))

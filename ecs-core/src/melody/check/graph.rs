@@ -98,22 +98,21 @@ fn edge_target(edge: &petgraph::graph::EdgeReference<'_, usize, u32>) -> usize {
     edge.target().index()
 }
 
-/// The nodes that come after a node.
-pub(super) fn descendants(edges: &[Edge], count: usize, of: usize) -> BTreeSet<usize> {
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for edge in edges {
-        if let Some(list) = after.get_mut(edge.from) {
-            list.push(edge.to);
+/// Which knot of nodes that wait for each other each node is in: two nodes are in the same one if each waits for the
+/// other, near or far.
+pub(super) fn knots(edges: impl Iterator<Item = (usize, usize)>, count: usize) -> Vec<usize> {
+    let mut graph: DiGraph<(), (), u32> = DiGraph::with_capacity(count, 0);
+    for _ in 0..count {
+        graph.add_node(());
+    }
+    for (from, to) in edges.filter(|(from, to)| *from < count && *to < count) {
+        graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+    }
+    let mut knot_of = vec![0; count];
+    for (number, knot) in kosaraju_scc(&graph).into_iter().enumerate() {
+        for node in knot {
+            knot_of[node.index()] = number;
         }
     }
-    let mut found = BTreeSet::new();
-    let mut open = vec![of];
-    while let Some(node) = open.pop() {
-        for next in after.get(node).into_iter().flatten() {
-            if *next != of && found.insert(*next) {
-                open.push(*next);
-            }
-        }
-    }
-    found
+    knot_of
 }

@@ -49,8 +49,11 @@ pub(super) fn check(files: &mut Files<'_>, mut melody: Melody, findings: &mut Fi
         used: vec![false; melody.inputs.len()],
     };
     let mut input_types = Vec::with_capacity(melody.nodes.len());
-    for (place, (node, cast)) in melody.nodes.iter().zip(&casts).enumerate() {
+    for (place, ((node, cast), own)) in melody.nodes.iter().zip(&casts).zip(&outputs).enumerate() {
         input_types.push(check_node(&mut context, place, node, cast));
+        if let (Some(call), Some(player), true) = (&node.reconstruct, &cast.reconstruct, own.known) {
+            side::check_outputs(&mut context, node, call, &player.operation, &own.ports);
+        }
     }
     let at = At { node: None, item: None, role: Role::Output };
     let output_types: Vec<PortType> = melody
@@ -60,11 +63,7 @@ pub(super) fn check(files: &mut Files<'_>, mut melody: Melody, findings: &mut Fi
         .collect();
     let Context { edges, used, findings, .. } = context;
     graph::report_cycles(&edges, &names, findings);
-    for (place, node) in melody.nodes.iter().enumerate() {
-        if let Some(call) = &node.reconstruct {
-            side::check_reconstruct_inputs(place, call, &edges, &names, findings);
-        }
-    }
+    side::check_reconstruct_inputs(&names, &edges, findings);
     report_oddities(&melody, &used, findings);
 
     let nodes = casts

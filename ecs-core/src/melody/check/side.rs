@@ -2,13 +2,14 @@
 
 use super::bindings::{At, Context};
 use super::findings::Findings;
-use super::graph::{Edge, descendants};
+use super::graph::{self, Edge};
 use super::inputs::{self, Border};
 use super::names::Names;
-use super::players::Player;
+use super::players::{Player, known_schemas};
 use super::settings;
 use crate::melody::diagnostics::Diagnostic;
 use crate::melody::model::{Candidate, EdgeKind, Node, OnError, RefTarget, SideCall, Source, Span};
+use crate::ports::{Operation, Port};
 
 /// Checks the bindings and settings of `undo` or `reconstruct`.
 pub(super) fn check(context: &mut Context<'_>, at: At<'_>, call: &SideCall, player: &Player) {
@@ -17,66 +18,96 @@ pub(super) fn check(context: &mut Context<'_>, at: At<'_>, call: &SideCall, play
     inputs::check(context, at, &call.inputs, &call.with, &[border], &call.uses.span);
 }
 
+/// Checks that a reconstruction gives every output of its node.
+pub(super) fn check_outputs(
+    context: &mut Context<'_>,
+    node: &Node,
+    call: &SideCall,
+    operation: &Operation,
+    ports: &[Port],
+) {
+    for port in ports {
+        let given = operation.outputs.iter().find(|given| given.name == port.name);
+        let (message, label) = match given.map(|given| known_schemas(&given.ty, context.schemas)) {
+            Some(theirs) if port.ty.accepts(&theirs) || theirs.accepts(port.ty.present()) => continue,
+            Some(theirs) => (
+                format!("`{}` gives `{}` as `{theirs}`, not as `{}`", operation.name, port.name, port.ty),
+                "of another type",
+            ),
+            None if operation.open_outputs || !port.required => continue,
+            None => (
+                format!("`{}` cannot reconstruct `{}.{}`", operation.name, node.id.value, port.name),
+                "has no such output",
+            ),
+        };
+        let finding = Diagnostic::error("reconstruct-output", message).at(call.uses.span.clone(), label);
+        context.findings.report(finding.help("name an operation that gives the outputs of the node"));
+    }
+}
+
 /// Checks that the failure policy of a node can be followed.
 pub(super) fn check_policy(node: &Node, findings: &mut Findings) {
-    if node.on_error != OnError::Reconstruct {
-        if let Some(call) = &node.reconstruct {
-            let message = format!("`{}` says how to reconstruct its output, but never does so", node.id.value);
-            let finding = Diagnostic::warning("unused-reconstruct", message);
-            let finding = finding.at(call.uses.span.clone(), "`on_error` is not \"reconstruct\"");
-            findings.report(finding.help("leave `reconstruct` out until reconstruction is played"));
+    let id = &node.id.value;
+    let finding = match (&node.reconstruct, node.on_error) {
+        (None, OnError::Reconstruct) => {
+            Diagnostic::error("missing-reconstruct", format!("`{id}` does not say how to reconstruct"))
+                .at(node.id.span.clone(), "`reconstruct` is missing")
+                .help("name an inverse operator: `reconstruct = { uses = \"KIND:NAME/OPERATION\", in = { … } }`")
         }
-        return;
-    }
-    let place = node.reconstruct.as_ref().map_or(&node.id.span, |call| &call.uses.span).clone();
-    let cure = "write `on_error = \"skip\"` and let consumers choose with `first_of`, `default` or an expression";
-    let finding = match node.reconstruct {
-        None => {
-            Diagnostic::error("missing-reconstruct", format!("`{}` does not say how to reconstruct", node.id.value))
-                .at(place, "`reconstruct` is missing")
-                .help(format!(
-                    "name an inverse operator in `reconstruct`; this version does not play it yet, so {cure}"
-                ))
+        (Some(call), OnError::Reconstruct) if node.map.is_some() => {
+            Diagnostic::error("not-playable", format!("`{id}` is mapped, and items cannot be reconstructed"))
+                .at(call.uses.span.clone(), "would be called for an item")
+                .help("map a nested melody (`uses = \"melody:PATH\"`) whose node has the `reconstruct`")
         }
-        Some(_) => Diagnostic::error("not-playable", "reconstruction is not played by this version")
-            .at(place, "would be called after a failure")
-            .help(cure),
+        (Some(call), policy) if policy != OnError::Reconstruct => {
+            let message = format!("`{id}` says how to reconstruct its output, but never does so");
+            Diagnostic::warning("unused-reconstruct", message)
+                .at(call.uses.span.clone(), "`on_error` is not \"reconstruct\"")
+                .help("write `on_error = \"reconstruct\"`, or leave `reconstruct` out")
+        }
+        _ => return,
     };
     findings.report(finding);
 }
 
-/// Proves that a reconstruction does not need what only exists after the node.
-pub(super) fn check_reconstruct_inputs(
-    node: usize,
-    call: &SideCall,
-    edges: &[Edge],
-    names: &Names<'_>,
-    findings: &mut Findings,
-) {
-    let after = descendants(edges, names.melody.nodes.len(), node);
-    let mut seen: Vec<(usize, Span)> = Vec::new();
-    for binding in &call.inputs {
-        match &binding.from {
-            Source::Ref(reference) => named(&reference.target, &reference.span, names, &mut seen),
-            Source::Join(join) => {
-                for candidate in &join.candidates {
-                    if let Candidate::One(reference) = candidate {
-                        named(&reference.target, &reference.span, names, &mut seen);
+/// Proves that no reconstruction needs what only exists after its node. A node that another reconstruction may take
+/// counts as waited for by it, so that two failed nodes never wait for each other.
+pub(super) fn check_reconstruct_inputs(names: &Names<'_>, edges: &[Edge], findings: &mut Findings) {
+    let mut taken: Vec<(usize, usize, Span)> = Vec::new();
+    for (node, declared) in names.melody.nodes.iter().enumerate() {
+        let inputs = declared.reconstruct.iter().flat_map(|call| &call.inputs);
+        for binding in inputs {
+            let mut seen = Vec::new();
+            match &binding.from {
+                Source::Ref(reference) => named(&reference.target, &reference.span, names, &mut seen),
+                Source::Join(join) => {
+                    for candidate in &join.candidates {
+                        if let Candidate::One(reference) = candidate {
+                            named(&reference.target, &reference.span, names, &mut seen);
+                        }
                     }
                 }
-            }
-            Source::Expr(expr) => {
-                for name in expr.references() {
-                    if let Some(used) = names.node(&name.name) {
-                        seen.push((used, findings.place_in(&binding.span, expr.text(), &name.span)));
+                Source::Expr(expr) => {
+                    for name in expr.references() {
+                        if let Some(used) = names.node(&name.name) {
+                            seen.push((used, findings.place_in(&binding.span, expr.text(), &name.span)));
+                        }
                     }
                 }
+                Source::Literal(_) => {}
             }
-            Source::Literal(_) => {}
+            taken.extend(seen.into_iter().map(|(used, span)| (node, used, span)));
         }
     }
-    for (used, span) in seen {
-        if after.contains(&used) {
+    if taken.is_empty() {
+        return;
+    }
+    let waits = edges.iter().map(|edge| (edge.from, edge.to));
+    let spare = taken.iter().map(|(node, used, _)| (*used, *node));
+    let knots = graph::knots(waits.chain(spare), names.melody.nodes.len());
+    for (node, used, span) in taken {
+        // A node that takes itself is reported as such.
+        if node != used && knots.get(node) == knots.get(used) {
             let message = format!(
                 "`{}` cannot be reconstructed from `{}`, which itself waits for it",
                 names.id(node),

@@ -174,6 +174,24 @@ out = { y = "text" }
 [node.c]
 uses = "operator:git/log"
 reconstruct = { uses = "melody:x.melody.toml" }
+[node.p]
+uses = "operator:git/log"
+on_error = "reconstruct"
+reconstruct = { uses = "builtin:json", in = { x = { first_of = ["q.head", "a.head"] } } }
+[node.q]
+uses = "operator:git/log"
+on_error = "reconstruct"
+reconstruct = { uses = "builtin:json", in = { x = "p.head" } }
+[node.mapped]
+uses = "operator:git/log"
+map = { over = { expr = "[1, 2]" } }
+on_error = "reconstruct"
+reconstruct = { uses = "operator:git/log" }
+[node.other]
+uses = "builtin:json"
+out = { y = "text", head = "int" }
+on_error = "reconstruct"
+reconstruct = { uses = "operator:git/log" }
 "#
     ));
 }
