@@ -197,9 +197,7 @@ reconstruct = { uses = "operator:shell/run", in = { stdin = "copy.stdout" }, wit
 "#;
     house.write("spare.melody.toml", text);
     let said = house.expect(0, &["play", "spare.melody.toml", "--json"]);
-    let of = |event: &str| {
-        said.lines.iter().filter(|line| line["event"] == event && line["node"] == "scan").next_back().unwrap()
-    };
+    let of = |event: &str| said.lines.iter().rfind(|line| line["event"] == event && line["node"] == "scan").unwrap();
     assert_eq!(
         (&of("attempt_failed")["reconstructs"], &of("node_started")["reconstructs"]),
         (&true.into(), &true.into())

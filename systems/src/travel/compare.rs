@@ -65,7 +65,7 @@ impl RunStory {
         let state = match &notice.what {
             What::AttemptFailed { .. } => "failing",
             What::NodeStarted { .. } => "running",
-            What::NodePlayed { .. } => "done",
+            What::NodePlayed { .. } | What::NodeReused { .. } => "done",
             What::NodeSkipped { .. } => "skipped",
             What::NodeFailed { .. } => "failed",
             What::NodeCancelled => "cancelled",
@@ -86,6 +86,11 @@ impl RunStory {
                 node.attempts = node.attempts.max(1);
                 node.cost_usd = *cost_usd;
                 node.tokens = *tokens;
+                node.outputs.clone_from(outputs);
+            }
+            // As it was played once: that it cost nothing this time is told by its cost.
+            What::NodeReused { outputs, .. } => {
+                node.attempts = node.attempts.max(1);
                 node.outputs.clone_from(outputs);
             }
             What::AttemptFailed { .. } => node.attempts = node.attempts.max(1),

@@ -262,7 +262,7 @@ impl Reader {
                 Some(Whole::Change(Change::Halting(self.timeline.reasons.len() as u32 - 1)))
             }
             Event::Ended { status, .. } => Some(Whole::Change(Change::Ended(*status))),
-            Event::Played { outputs: values, .. } if !values.is_empty() => {
+            Event::Played { outputs: values, .. } | Event::Reused { outputs: values, .. } if !values.is_empty() => {
                 outputs = self.timeline.values.len() as u32;
                 self.timeline.values.push(values.clone());
                 None
