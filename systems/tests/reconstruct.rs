@@ -210,7 +210,7 @@ fn it_is_taken_up_after_a_kill_at_any_frame_with_the_same_key() {
         let key = |script: &Script| script.take().into_iter().rfind(|call| call.path == "lost").map(|call| call.key);
         let first = key(&script);
         for cut in 0..frames.len() {
-            let from = checkpoints.iter().flatten().filter(|(frame, _)| (*frame as usize) < cut).next_back().cloned();
+            let from = checkpoints.iter().flatten().rfind(|(frame, _)| (*frame as usize) < cut).cloned();
             for checkpoint in [None, from] {
                 let after = checkpoint.as_ref().map_or(0, |(frame, _)| *frame as usize + 1);
                 let restored = Restored { checkpoint, frames: &frames[after..cut], path: "test", play_on: true };
