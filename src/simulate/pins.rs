@@ -95,6 +95,11 @@ fn of_toml(value: &Toml) -> Result<Value, String> {
         Toml::Datetime(_) => return Err("dates are no values here; write them in quotes".to_owned()),
         Toml::Array(items) => Value::list(items.iter().map(of_toml).collect::<Result<_, _>>()?),
         Toml::InlineTable(table) => {
+            // What TOML cannot hold (a null, a large number) stands as JSON text; importers write it so.
+            let json = table.get("json").and_then(Toml::as_str).filter(|_| table.len() == 1);
+            if let Some(Ok(json)) = json.map(serde_json::from_str) {
+                return Ok(Value::from_json(&json));
+            }
             let pairs = table.iter().map(|(key, value)| Ok((key.to_owned(), of_toml(value)?)));
             Value::map(pairs.collect::<Result<Vec<_>, String>>()?)
         }
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(pins.get("review", "scores"), Some(&Value::list(vec![Value::Float(0.5), Value::Int(1)])));
         assert_eq!(pins.get("patch", "diff").and_then(|diff| diff.get("lines")), Some(&Value::Int(3)));
         assert_eq!((pins.get("review", "x"), pins.has("patch"), pins.has("loop")), (None, true, false));
+        let pins = Pins::parse("[node.a]\nb = [{ json = \"[1, null]\" }, { json = 1 }]\n").unwrap();
+        assert_eq!(pins.get("a", "b").map(Value::canonical_json).as_deref(), Some("[[1,null],{\"json\":1}]"));
         assert_eq!(Pins::parse("format = 1").unwrap(), Pins::default());
         for (text, part) in [
             ("[node]\nreview = 3", "no table"),

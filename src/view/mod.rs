@@ -11,6 +11,7 @@
 //! ```
 
 mod json;
+mod line;
 mod plain;
 mod stats;
 mod tree;

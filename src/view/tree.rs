@@ -13,83 +13,22 @@
 //! Finished bodies fold into their parent, so the picture stays as tall as the melody is long; what does not fit the
 //! terminal is counted in one line at the end.
 
+use super::line::{Line, State, label};
 use super::stats::Stats;
 use super::words::{self, money, span, tame};
 use super::{Closing, Painter, Plan};
 use console::{Style, Term};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::events::{Notice, What};
-
-/// Characters of streamed text that are kept per node.
-const TAIL: usize = 240;
 
 /// Melodies with more nodes than this show what plays and what has failed only.
 const LARGE: usize = 1000;
 
 /// Failures that a large melody shows.
 const FAILURES: usize = 100;
-
-/// A node's line.
-#[derive(Clone, Debug, Default)]
-struct Line {
-    state: State,
-    player: String,
-    attempt: u32,
-    cost_usd: f64,
-    /// Its place in the order in which lines appeared.
-    born: u64,
-    /// How long the last attempt took, once it is over.
-    took: Option<Duration>,
-    /// Streamed text, progress or a reason: what stands at the end of the line.
-    tail: String,
-    fraction: Option<f32>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Pending,
-    Running,
-    Backoff,
-    Asking,
-    Played,
-    Reused,
-    Skipped,
-    Failed,
-}
-
-impl State {
-    fn glyph(self, beat: usize) -> &'static str {
-        match self {
-            Self::Pending => "·",
-            Self::Running => ["◐", "◓", "◑", "◒"][beat % 4],
-            Self::Backoff => "↻",
-            Self::Asking => "?",
-            Self::Played => "✔",
-            Self::Reused => "=",
-            Self::Skipped => "○",
-            Self::Failed => "✘",
-        }
-    }
-
-    fn style(self) -> Style {
-        match self {
-            Self::Pending | Self::Reused | Self::Skipped => Style::new().dim(),
-            Self::Running => Style::new().cyan(),
-            Self::Backoff | Self::Asking => Style::new().yellow(),
-            Self::Played => Style::new().green(),
-            Self::Failed => Style::new().red(),
-        }
-    }
-
-    /// Whether the line must be seen even when there is little room.
-    fn is_urgent(self) -> bool {
-        matches!(self, Self::Running | Self::Backoff | Self::Asking | Self::Failed)
-    }
-}
 
 /// The live tree.
 #[derive(Debug)]
@@ -369,48 +308,6 @@ impl Tree {
     }
 }
 
-impl Line {
-    fn settle(&mut self, state: State, took: Option<Duration>, tail: &str) {
-        self.state = state;
-        self.took = took.or(self.took);
-        self.tail = tame(tail);
-        self.fraction = None;
-    }
-
-    /// As much of the tail as fits: of streamed text the end, of everything else the beginning.
-    fn end_of_tail(&self, room: usize) -> String {
-        let surplus = self.tail.chars().count().saturating_sub(room);
-        match self.state {
-            State::Running if surplus > 0 => self.tail.chars().skip(surplus).collect(),
-            _ => self.tail.clone(),
-        }
-    }
-
-    /// Keeps the end of the streamed text.
-    fn stream(&mut self, text: &str) {
-        self.tail.push_str(&tame(text));
-        let surplus = self.tail.chars().count().saturating_sub(TAIL);
-        if surplus > 0 {
-            self.tail = self.tail.chars().skip(surplus).collect();
-        }
-    }
-}
-
-/// What stands for a path in the tree: its last part, with the number of the iteration or item that it is directly
-/// within, indented by its depth.
-fn label(path: &str) -> String {
-    let mut parts = path.rsplit('.');
-    let last = parts.next().unwrap_or(path);
-    let within =
-        parts.next().filter(|part| part.ends_with(']')).and_then(|part| part.rfind('[').map(|at| part.get(at..)));
-    let depth = path.matches('.').count();
-    match (within.flatten(), last.rfind('[')) {
-        (_, Some(at)) => format!("{}{}", "  ".repeat(depth.min(5) + 1), last.get(at..).unwrap_or(last)),
-        (Some(number), None) => format!("{}{number}.{last}", "  ".repeat(depth.min(6))),
-        (None, None) => format!("{}{last}", "  ".repeat(depth.min(6))),
-    }
-}
-
 impl Painter for Tree {
     fn notice(&mut self, notice: &Notice, _out: &mut dyn Write) -> io::Result<()> {
         self.take(notice);
@@ -467,12 +364,6 @@ mod tests {
         tree.take(&notice(2001, "polish", played(0.0)));
         tree.take(&notice(2001, "write", What::NodeSkipped { reason: "its condition is false".into() }));
         insta::assert_snapshot!(picture(&tree, 24, 2001));
-    }
-
-    #[test]
-    fn labels_are_short_and_indented() {
-        let labels = ["a", "a[3]", "a[3].b", "a[3].b.c", "a.b", "a[3].b[1].c"].map(label);
-        assert_eq!(labels, ["a", "  [3]", "  [3].b", "    c", "  b", "    [1].c"]);
     }
 
     #[test]

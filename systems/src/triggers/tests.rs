@@ -9,7 +9,7 @@ use symphony_ecs_core::melody::timetable::rfc3339;
 fn armed(name: &str, on: &str) -> Armed {
     let text = format!("format = 1\nname = \"{name}\"\non = {{ {on} }}\n[node.a]\nuses = \"builtin:text\"\n");
     let melody = parse("t.melody.toml", &text).unwrap_or_else(|findings| panic!("{findings:?}")).melody;
-    Armed { name: name.to_owned(), folder: PathBuf::from("/work"), on: melody.on }
+    Armed { name: name.to_owned(), folder: PathBuf::from("/tune"), on: melody.on }
 }
 
 fn at(text: &str) -> Ms {
@@ -115,10 +115,10 @@ fn a_key_seen_before_starts_nothing_and_names_its_run() {
 fn events_within_the_debounce_are_one() {
     let mut triggers = new(&[armed("a", "event = { file = \"src/**\" }, api = true, debounce = \"2s\"")]);
     let file = |path: &str| Event::File(PathBuf::from(path));
-    let Some((0, Verdict::Settles(run))) = triggers.take(file("/work/src/a.rs"), 1000).pop() else { panic!() };
-    assert!(triggers.take(file("/work/other/a.rs"), 1100).is_empty());
+    let Some((0, Verdict::Settles(run))) = triggers.take(file("/tune/src/a.rs"), 1000).pop() else { panic!() };
+    assert!(triggers.take(file("/tune/other/a.rs"), 1100).is_empty());
     assert!(triggers.tick(2999).is_empty());
-    assert_eq!(triggers.take(file("/work/src/deep/b.rs"), 2500).pop(), Some((0, Verdict::Settles(run.clone()))));
+    assert_eq!(triggers.take(file("/tune/src/deep/b.rs"), 2500).pop(), Some((0, Verdict::Settles(run.clone()))));
     assert_eq!(ask(&mut triggers, 0, Some("k"), 2600), Verdict::Settles(run.clone()));
     assert_eq!(triggers.next_wake(), Some(4600));
     assert!(triggers.tick(4599).is_empty());
@@ -129,11 +129,11 @@ fn events_within_the_debounce_are_one() {
 #[test]
 fn the_newest_event_is_the_one_that_is_told() {
     let mut triggers = new(&[armed("a", "event = { file = \"*\" }, debounce = \"2s\"")]);
-    triggers.take(Event::File("/work/a".into()), 0);
-    triggers.take(Event::File("/work/b".into()), 1);
+    triggers.take(Event::File("/tune/a".into()), 0);
+    triggers.take(Event::File("/tune/b".into()), 1);
     triggers.tick(5000);
     let ticket = triggers.open()[0].ticket;
-    assert_eq!(triggers.facts_of(ticket)["file"], Value::text("/work/b"));
+    assert_eq!(triggers.facts_of(ticket)["file"], Value::text("/tune/b"));
 }
 
 #[test]

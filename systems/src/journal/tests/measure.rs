@@ -24,7 +24,7 @@ fn flood(journal: &mut Writer, first: u64, frames: u64) -> (f64, f64, f64) {
 }
 
 #[test]
-#[ignore = "prints figures"]
+#[ignore = "prints what a journal costs on this machine and asserts nothing: run it by hand, with --nocapture"]
 fn journal_costs() {
     let dir = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
     let start = Instant::now();
