@@ -7,8 +7,9 @@ use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use symphony_ecs_core::melody::values;
 use symphony_ecs_core::value::Value;
-use toml_edit::{DocumentMut, Item, Value as Toml};
+use toml_edit::DocumentMut;
 
 /// Reads the person's file and puts the words of the command line over it.
 ///
@@ -54,32 +55,7 @@ fn from_file(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
         Failure::usage(format!("{}: `melody` must be a table", path.display()))
             .help("write `[melody]` and a line a setting")
     })?;
-    Ok(table.iter().filter_map(|(name, item)| Some((name.to_owned(), item_value(item)?))).collect())
-}
-
-fn item_value(item: &Item) -> Option<Value> {
-    match item {
-        Item::None => None,
-        Item::Value(value) => Some(toml_value(value)),
-        Item::Table(table) => {
-            Some(Value::map(table.iter().filter_map(|(name, item)| Some((name.to_owned(), item_value(item)?)))))
-        }
-        Item::ArrayOfTables(tables) => Some(Value::list(
-            tables.iter().map(|table| item_value(&Item::Table(table.clone())).unwrap_or_default()).collect(),
-        )),
-    }
-}
-
-fn toml_value(value: &Toml) -> Value {
-    match value {
-        Toml::String(text) => Value::text(text.value().as_str()),
-        Toml::Integer(int) => Value::Int(*int.value()),
-        Toml::Float(float) => Value::Float(*float.value()),
-        Toml::Boolean(truth) => Value::Bool(*truth.value()),
-        Toml::Datetime(time) => Value::text(time.value().to_string()),
-        Toml::Array(items) => Value::list(items.iter().map(toml_value).collect()),
-        Toml::InlineTable(table) => Value::map(table.iter().map(|(name, value)| (name.to_owned(), toml_value(value)))),
-    }
+    Ok(table.iter().map(|(name, item)| (name.to_owned(), values::of(item))).collect())
 }
 
 #[cfg(test)]

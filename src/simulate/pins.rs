@@ -11,8 +11,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use symphony_ecs_core::melody::values;
 use symphony_ecs_core::value::Value;
-use toml_edit::{DocumentMut, Item, Value as Toml};
+use toml_edit::DocumentMut;
 
 /// Values by node and port of one melody.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,8 +51,8 @@ impl Pins {
         let nodes = nodes.as_table_like().ok_or("`node` is no table")?;
         for (node, item) in nodes.iter() {
             let table = item.as_table_like().ok_or_else(|| format!("`node.{node}` is no table"))?;
-            let ports = table.iter().map(|(port, item)| Ok((port.to_owned(), value_of(item)?)));
-            pins.insert(node.to_owned(), ports.collect::<Result<_, String>>()?);
+            let ports = table.iter().map(|(port, item)| (port.to_owned(), values::of(item)));
+            pins.insert(node.to_owned(), ports.collect());
         }
         Ok(Self(pins))
     }
@@ -69,41 +70,6 @@ impl Pins {
 
 fn path_of(melody: &Path) -> PathBuf {
     melody.with_extension("pins")
-}
-
-fn value_of(item: &Item) -> Result<Value, String> {
-    match item {
-        Item::Value(value) => of_toml(value),
-        Item::Table(table) => {
-            let pairs = table.iter().map(|(key, item)| Ok((key.to_owned(), value_of(item)?)));
-            Ok(Value::map(pairs.collect::<Result<Vec<_>, String>>()?))
-        }
-        Item::ArrayOfTables(tables) => {
-            let items = tables.iter().map(|table| value_of(&Item::Table(table.clone())));
-            Ok(Value::list(items.collect::<Result<_, _>>()?))
-        }
-        Item::None => Ok(Value::Absent),
-    }
-}
-
-fn of_toml(value: &Toml) -> Result<Value, String> {
-    Ok(match value {
-        Toml::String(text) => Value::text(text.value().as_str()),
-        Toml::Integer(number) => Value::Int(*number.value()),
-        Toml::Float(number) => Value::Float(*number.value()),
-        Toml::Boolean(truth) => Value::Bool(*truth.value()),
-        Toml::Datetime(_) => return Err("dates are no values here; write them in quotes".to_owned()),
-        Toml::Array(items) => Value::list(items.iter().map(of_toml).collect::<Result<_, _>>()?),
-        Toml::InlineTable(table) => {
-            // What TOML cannot hold (a null, a large number) stands as JSON text; importers write it so.
-            let json = table.get("json").and_then(Toml::as_str).filter(|_| table.len() == 1);
-            if let Some(Ok(json)) = json.map(serde_json::from_str) {
-                return Ok(Value::from_json(&json));
-            }
-            let pairs = table.iter().map(|(key, value)| Ok((key.to_owned(), of_toml(value)?)));
-            Value::map(pairs.collect::<Result<Vec<_>, String>>()?)
-        }
-    })
 }
 
 #[cfg(test)]

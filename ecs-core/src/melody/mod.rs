@@ -15,6 +15,7 @@ pub mod sources;
 pub mod timetable;
 pub mod triggers;
 mod units;
+pub mod values;
 mod words;
 
 pub use check::{Checked, CheckedMelody, CheckedNode, check};

@@ -21,6 +21,7 @@
 
 use super::diagnostics::Diagnostic;
 use super::model::{InputDecl, Span, Spanned};
+use super::values;
 use crate::events::RunStatus;
 use crate::score::Score;
 use crate::score::pinned::{PinnedValues, ports_of};
@@ -281,7 +282,7 @@ fn flatten(table: &dyn TableLike, above: &str, named: &mut Named) {
             Item::Value(Toml::InlineTable(inner)) if inner.is_dotted() => flatten(inner, &format!("{name}."), named),
             Item::Table(inner) if inner.is_dotted() => flatten(inner, &format!("{name}."), named),
             item => {
-                named.insert(name, Spanned { value: item_value(item), span });
+                named.insert(name, Spanned { value: values::of(item), span });
             }
         }
     }
@@ -289,32 +290,6 @@ fn flatten(table: &dyn TableLike, above: &str, named: &mut Named) {
 
 fn status(word: &str) -> Option<RunStatus> {
     [RunStatus::Completed, RunStatus::Failed, RunStatus::Halted].into_iter().find(|status| status.as_str() == word)
-}
-
-fn item_value(item: &Item) -> Value {
-    // What TOML cannot hold (a null, a large number) stands as JSON text.
-    if let Item::Value(Toml::InlineTable(inner)) = item
-        && let (1, Some(Ok(json))) = (inner.len(), inner.get("json").and_then(Toml::as_str).map(serde_json::from_str))
-    {
-        return Value::from_json(&json);
-    }
-    let table = |table: &dyn TableLike| {
-        Value::map(table.iter().map(|(name, item)| (name.to_owned(), item_value(item))).collect::<Vec<_>>())
-    };
-    match item {
-        Item::None => Value::Absent,
-        Item::Value(Toml::InlineTable(inner)) => table(inner),
-        Item::Value(Toml::Array(items)) => {
-            Value::list(items.iter().map(|item| item_value(&Item::Value(item.clone()))).collect())
-        }
-        Item::Value(Toml::String(text)) => Value::text(text.value().as_str()),
-        Item::Value(Toml::Integer(number)) => Value::Int(*number.value()),
-        Item::Value(Toml::Float(number)) => Value::Float(*number.value()),
-        Item::Value(Toml::Boolean(truth)) => Value::Bool(*truth.value()),
-        Item::Value(Toml::Datetime(date)) => Value::text(date.value().to_string()),
-        Item::Table(inner) => table(inner),
-        Item::ArrayOfTables(tables) => Value::list(tables.iter().map(|inner| table(inner)).collect()),
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{ArtifactRef, Level, Reporter, Value};
 use crate::bus::codec::{Codec, CodecError};
 use crate::bus::frame::{FrameReader, FrameType, MAX_PAYLOAD};
 use crate::bus::message::{Cancel, FdPass, LogLine, Nothing, Progress, Request, StreamData};
-use crate::bus::wire::{self, Wait};
+use crate::bus::wire::{self, LINGER, Wait};
 use crate::bus::{BUS_CODEC, BUS_FD};
 use rustix::event::{PollFd, PollFlags, poll};
 use serde::Serialize;
@@ -141,6 +141,7 @@ impl Session {
     /// Waits for the next request; `None` when the host has no more.
     pub(super) fn next_request(&self) -> io::Result<Option<Request>> {
         let mut inbox = lock(&self.inbox);
+        let began = Instant::now();
         loop {
             if let Some(request) = inbox.requests.pop_front() {
                 self.call.store(request.id, Ordering::Relaxed);
@@ -151,7 +152,13 @@ impl Session {
             if inbox.gone || inbox.draining {
                 return Ok(None);
             }
-            self.receive(&mut inbox, Wait::Yes)?;
+            if began.elapsed() < LINGER {
+                if !self.receive(&mut inbox, Wait::No)? {
+                    std::thread::yield_now();
+                }
+            } else {
+                self.receive(&mut inbox, Wait::Yes)?;
+            }
         }
     }
 

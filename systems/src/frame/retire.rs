@@ -4,6 +4,7 @@
 use crate::restore::checkpoint;
 use crate::runs::Runs;
 use bevy_ecs::prelude::*;
+use symphony_ecs_core::clock::ClockKind;
 use symphony_pit::dag::{Columns, NodeQuery, NodeTable};
 
 /// Journaled bytes after which a checkpoint is due.
@@ -15,6 +16,9 @@ pub(super) fn retire(mut runs: ResMut<Runs>, mut table: ResMut<NodeTable>, nodes
     for seat in runs.iter_mut() {
         for block in seat.run.closed.drain(..) {
             table.give_back(block.base, block.rows());
+        }
+        if seat.run.clock == ClockKind::Real && seat.run.is_quiet() {
+            seat.run.tidy();
         }
         if seat.since_checkpoint > CHECKPOINT_BYTES && seat.broken.is_none() && !seat.run.is_over() {
             seat.since_checkpoint = 0;

@@ -166,7 +166,7 @@ impl Ledger {
             Ok::<(String, String, String, Ms), _>((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })? {
             let run = RunId::parse(&run).ok_or_else(|| self.damaged("a key's run has no name"))?;
-            found.kept.keys.extend(row_of(&melody).map(|melody| (melody, key, run, at)));
+            found.kept.keys.extend(row_of(&melody).map(|melody| (melody, key.into(), run, at)));
         }
         let seen = self.rows("SELECT schedule, at FROM seen", |row| Ok((row.get(0)?, row.get(1)?)))?;
         found.kept.seen = seen.into_iter().collect();
@@ -223,11 +223,11 @@ impl Ledger {
                     }
                     Change::Gone(ticket) => drop(gone.execute([*ticket as i64])?),
                     Change::Key { melody, key, run, at } => {
-                        key_put.execute(params![triggers.name(*melody), key, run.as_str(), at])?;
+                        key_put.execute(params![triggers.name(*melody), &**key, run.as_str(), at])?;
                     }
                     Change::Forget { melody, key } => {
                         tx.prepare_cached("DELETE FROM keys WHERE melody = ?1 AND key = ?2")?
-                            .execute(params![triggers.name(*melody), key])?;
+                            .execute(params![triggers.name(*melody), &**key])?;
                     }
                     Change::ForgetBefore(at) => {
                         tx.execute("DELETE FROM keys WHERE at < ?1", [at])?;

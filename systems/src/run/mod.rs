@@ -320,6 +320,15 @@ impl Run {
             && (self.backlog.is_empty() || self.budget.in_flight() > 0)
     }
 
+    /// Gives back what was needed to play and is empty now: a run may wait for long, and among many.
+    pub(crate) fn tidy(&mut self) {
+        self.scratch = values::Scratch::default();
+        self.candidates = Vec::new();
+        self.pauses = Vec::new();
+        self.dirty = VecDeque::new();
+        self.events = Vec::new();
+    }
+
     /// Whether something in the outbox may leave.
     pub(crate) fn can_send(&self) -> bool {
         self.outbox.front().is_some_and(|(frame, _)| *frame < self.committed)

@@ -4,6 +4,7 @@ use super::starts::run_of;
 use super::{Cause, Change, Facts, MelodyRow, Ms, Order, Phase, Start, Ticket, Triggers, Verdict};
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::melody::triggers::Concurrency;
+use std::sync::Arc;
 use symphony_ecs_core::value::Value;
 
 impl Triggers {
@@ -18,7 +19,7 @@ impl Triggers {
 
     /// A key for a start, if there is one.
     pub(super) fn learn(&mut self, slot: u32, key: Option<String>, at: Ms) {
-        let Some(key) = key else { return };
+        let Some(key) = key.map(Arc::<str>::from) else { return };
         let (melody, run) = (self.starts.melody(slot), self.starts.run(slot).clone());
         if matches!(self.starts.phase(slot), Phase::Settling | Phase::Waiting) {
             self.keys.hold(slot, key.clone());
@@ -52,10 +53,10 @@ impl Triggers {
     pub(super) fn admit(&mut self, slot: u32) -> Verdict {
         let melody = self.starts.melody(slot);
         let at = melody as usize;
-        let run = self.starts.run(slot).clone();
         let Some(playing) = self.active[at].first().copied() else {
             return self.let_in(slot);
         };
+        let run = self.starts.run(slot).clone();
         match self.policy(melody) {
             Concurrency::Parallel => self.let_in(slot),
             Concurrency::Queue => {

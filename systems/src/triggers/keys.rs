@@ -1,7 +1,9 @@
 //! Idempotency keys: which run a key has started. They are kept for a day.
 
 use super::{MelodyRow, Ms};
+use foldhash::fast::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use symphony_ecs_core::ids::RunId;
 
 /// How long a key is known.
@@ -13,9 +15,9 @@ const SWEEP: Ms = 10 * 60 * 1000;
 /// Known keys, by melody.
 #[derive(Default)]
 pub(super) struct Keys {
-    runs: BTreeMap<MelodyRow, HashMap<String, (RunId, Ms)>>,
+    runs: BTreeMap<MelodyRow, HashMap<Arc<str>, (RunId, Ms), RandomState>>,
     /// Keys of starts that have not begun, by slot: dropped with them.
-    open: BTreeMap<u32, BTreeSet<String>>,
+    open: BTreeMap<u32, BTreeSet<Arc<str>>>,
     swept: Ms,
 }
 
@@ -24,12 +26,12 @@ impl Keys {
         self.runs.get(&melody)?.get(key).map(|(run, _)| run)
     }
 
-    pub fn learn(&mut self, melody: MelodyRow, key: String, run: RunId, at: Ms) {
+    pub fn learn(&mut self, melody: MelodyRow, key: Arc<str>, run: RunId, at: Ms) {
         self.runs.entry(melody).or_default().insert(key, (run, at));
     }
 
     /// A key whose start may still be dropped.
-    pub fn hold(&mut self, slot: u32, key: String) {
+    pub fn hold(&mut self, slot: u32, key: Arc<str>) {
         self.open.entry(slot).or_default().insert(key);
     }
 
@@ -39,8 +41,8 @@ impl Keys {
     }
 
     /// The start was dropped: gives the keys that are forgotten with it.
-    pub fn drop_start(&mut self, slot: u32, melody: MelodyRow) -> Vec<String> {
-        let keys: Vec<String> = self.open.remove(&slot).into_iter().flatten().collect();
+    pub fn drop_start(&mut self, slot: u32, melody: MelodyRow) -> Vec<Arc<str>> {
+        let keys: Vec<Arc<str>> = self.open.remove(&slot).into_iter().flatten().collect();
         if let Some(known) = self.runs.get_mut(&melody) {
             keys.iter().for_each(|key| drop(known.remove(key)));
         }

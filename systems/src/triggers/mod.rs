@@ -27,6 +27,7 @@ use schedules::Schedules;
 use starts::Starts;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::melody::triggers::{Concurrency, Triggers as On};
@@ -121,7 +122,7 @@ pub enum Change {
         /// Of which melody.
         melody: MelodyRow,
         /// The key.
-        key: String,
+        key: Arc<str>,
         /// What it started.
         run: RunId,
         /// When.
@@ -132,7 +133,7 @@ pub enum Change {
         /// Of which melody.
         melody: MelodyRow,
         /// The key.
-        key: String,
+        key: Arc<str>,
     },
     /// Keys from before this moment are forgotten.
     ForgetBefore(Ms),
@@ -162,7 +163,7 @@ pub struct Kept {
     /// Starts that are not over, by ticket.
     pub starts: Vec<Start>,
     /// Keys: melody, key, run, when.
-    pub keys: Vec<(MelodyRow, String, RunId, Ms)>,
+    pub keys: Vec<(MelodyRow, Arc<str>, RunId, Ms)>,
     /// How far each schedule has seen, by [`Triggers::schedule_id`].
     pub seen: BTreeMap<String, Ms>,
     /// The number of the next start.

@@ -312,7 +312,7 @@ proptest! {
             known: BTreeMap::new(),
         };
         let mut now = 0;
-        let mut written: BTreeMap<(MelodyRow, String), RunId> = BTreeMap::new();
+        let mut written: BTreeMap<(MelodyRow, Arc<str>), RunId> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Ask { melody, key } => {
@@ -408,8 +408,8 @@ proptest! {
             expected.sort_by(|a, b| a.0.cmp(&b.0));
             found.sort_by(|a, b| a.0.cmp(&b.0));
             prop_assert_eq!(found, expected);
-            let known: BTreeMap<(MelodyRow, String), RunId> =
-                model.known.iter().map(|((melody, key), run)| ((*melody, key.to_string()), run.clone())).collect();
+            let known: BTreeMap<(MelodyRow, Arc<str>), RunId> =
+                model.known.iter().map(|((melody, key), run)| ((*melody, Arc::from(key.to_string())), run.clone())).collect();
             prop_assert_eq!(&written, &known);
         }
     }
