@@ -33,17 +33,18 @@ pub fn run(root: &Path, html: Option<&Path>) -> Result<(), String> {
     if let Some(folder) = test::data(root) {
         tests.env("SYMPHONY_DATA", folder);
     }
-    steps::run("tests with counters", &mut tests)?;
+    // A test that fails has run lines all the same; its failure is told in the end.
+    let tested = steps::run("tests with counters", &mut tests);
 
     let merged = target.join("merged.profdata");
     merge(root, &tools, &counts, &merged)?;
     let programs = programs(&target.join("debug"))?;
     let report = export(root, &tools, &programs, &merged)?;
     print!("{}", table(root, &report));
-    match html {
-        Some(folder) => show(root, &tools, &programs, &merged, folder),
-        None => Ok(()),
+    if let Some(folder) = html {
+        show(root, &tools, &programs, &merged, folder)?;
     }
+    tested
 }
 
 /// `llvm-profdata` and `llvm-cov` of one version.

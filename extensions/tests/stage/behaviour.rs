@@ -38,7 +38,10 @@ fn a_player_knows_its_call_and_nothing_of_the_host() {
     let env = about("env");
     let allowed = ["PATH", "LANG", "HOME", "TMPDIR", "SYMPHONY_BUS_FD", "SYMPHONY_BUS_CODEC"];
     for name in env.as_list().unwrap() {
-        assert!(allowed.contains(&name.as_text().unwrap()), "{name:?} reached the player");
+        let name = name.as_text().unwrap();
+        // A program that counts its lines (`cargo xtask coverage`) sets this one for itself.
+        let counts = name.starts_with("__LLVM_PROFILE");
+        assert!(counts || allowed.contains(&name), "{name:?} reached the player");
     }
 }
 
