@@ -12,7 +12,6 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
 
 /// Descriptors that one message carries at most (the kernel's own limit is 253).
 pub const FDS_PER_MESSAGE: usize = 200;
@@ -22,10 +21,6 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     Ok((ours.into(), theirs.into()))
 }
-
-/// How long either side looks again, giving way to others, before it sleeps on a bus that was busy just now. An answer
-/// to a short call comes sooner than a processor wakes from its idle state (some 25 µs in a virtual machine).
-pub const LINGER: Duration = Duration::from_micros(60);
 
 /// Whether to wait for the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

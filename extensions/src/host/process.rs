@@ -8,7 +8,7 @@ use super::worker::{Active, Phase, Stopping, Worker};
 use crate::bus::codec::Codec;
 use crate::bus::frame::{FrameReader, FrameType, MAX_HELLO, MAX_PAYLOAD};
 use crate::bus::message::{Cancel, HelloAck, Nothing};
-use crate::bus::wire::{self, LINGER, Wait};
+use crate::bus::wire::{self, Wait};
 use crate::manifest::Manifest;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
@@ -273,9 +273,7 @@ impl Process {
         if listening {
             fds.extend(self.pipes.open().map(|pipe| PollFd::from_borrowed_fd(pipe, PollFlags::IN)));
         }
-        // After an answer the next call is near, and its answer not far.
-        let looked = if now.duration_since(self.idle_since) < LINGER { look_again(&mut fds) } else { Ok(0) };
-        match looked.and_then(|found| if found > 0 { Ok(found) } else { poll(&mut fds, timeout.as_ref()) }) {
+        match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(End::Broken(format!("poll: {error}"))),
         }
@@ -380,16 +378,4 @@ struct Ready {
     exited: bool,
     socket: bool,
     pipes: bool,
-}
-
-/// Looks for as long as [`LINGER`] whether anything has happened, without sleeping; says on how many of `fds`.
-fn look_again(fds: &mut [PollFd<'_>]) -> rustix::io::Result<usize> {
-    let began = Instant::now();
-    loop {
-        let found = poll(fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-        if found > 0 || began.elapsed() >= LINGER {
-            return Ok(found);
-        }
-        std::thread::yield_now();
-    }
 }
