@@ -25,7 +25,7 @@ pub const FIGURE: Figure = Figure {
     sample,
 };
 
-const MACHINES: u32 = 32;
+const MACHINES: usize = 32;
 
 /// How busy the machines are while melodies come.
 const LOAD: f64 = 0.9;
@@ -105,7 +105,7 @@ impl Concert {
             recorded.push(tasks_of(&path)?);
         }
         let work: f64 = recorded.iter().flat_map(|(tasks, _)| tasks.iter().map(|task| task.seconds)).sum();
-        let span = work / f64::from(MACHINES) / LOAD;
+        let span = work / MACHINES as f64 / LOAD;
         let mut draw = Draw(7);
         let mut part = || (draw.next() >> 11) as f64 / (1u64 << 53) as f64;
         let (mut tasks, mut edges, mut of_task, mut melodies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -118,7 +118,7 @@ impl Concert {
             let longest = ranks.iter().copied().fold(0.0, f64::max);
             // A quarter of the machines for itself is what a melody may hope for.
             let sum: f64 = own.iter().map(|task| task.seconds).sum();
-            let shortest = longest.max(sum / (f64::from(MACHINES) / 4.0));
+            let shortest = longest.max(sum / (MACHINES as f64 / 4.0));
             melodies.push(Melody { weight: 1 << (part() * 4.0) as u32, due: comes + shortest * (1.2 + 2.0 * part()) });
             let mut roots = vec![true; own.len()];
             own_edges.iter().for_each(|(_, to)| roots[*to as usize] = false);
@@ -162,7 +162,7 @@ impl Concert {
         let claims: Vec<Claim> = (0..self.seconds.len()).map(claim).collect();
         let weights = self.melodies.iter().map(|melody| melody.weight).collect();
         let patience = self.melodies.iter().map(|melody| melody.due).fold(0.0, f64::max);
-        let line = Arbitrated::new(u64::from(MACHINES), strategy, patience, weights, claims).map_err(wrong)?;
+        let line = Arbitrated::new(MACHINES as u64, strategy, patience, weights, claims).map_err(wrong)?;
         Ok(Box::new(line))
     }
 }

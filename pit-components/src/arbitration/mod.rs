@@ -30,7 +30,7 @@ mod tests;
 mod value;
 mod words;
 
-pub use budget::{Budget, Grant, Need, Reservation};
+pub use budget::{Budget, Grant, Need, Reservation, Returned};
 pub use demand::{Demand, DemandError, MOST_PARTS, MOST_RESOURCES, ResourceId};
 pub use elders::Patience;
 pub use engine::{Counts, Decision, Engine, EngineSpec, Outcome, Refusal, ResourceSpec, SpecError};
