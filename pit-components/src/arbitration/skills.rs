@@ -17,6 +17,9 @@ pub struct Experience {
     pub calls: u32,
     /// Sum of their qualities, each from 0 (failed) to 10,000.
     pub quality: u64,
+    /// Nanoseconds that they took, summed.
+    #[serde(default)]
+    pub took_ns: u64,
 }
 
 impl Experience {
@@ -31,12 +34,19 @@ impl Experience {
         (u32::from(ONE) * 4 / (4 + self.calls.min(MEMORY * 2))) as u16
     }
 
-    fn add(&mut self, quality: u16) {
+    /// How long a call takes, if any was seen.
+    pub fn mean_ns(self) -> Option<u64> {
+        self.took_ns.checked_div(u64::from(self.calls)).filter(|mean| *mean > 0)
+    }
+
+    fn add(&mut self, quality: u16, took_ns: u64) {
         self.calls += 1;
+        self.took_ns = self.took_ns.saturating_add(took_ns);
         self.quality += u64::from(quality.min(ONE));
         if self.calls >= 2 * MEMORY {
             self.calls /= 2;
             self.quality /= 2;
+            self.took_ns /= 2;
         }
     }
 }
@@ -48,9 +58,9 @@ pub struct Skills {
 }
 
 impl Skills {
-    /// A call ended with this quality, from 0 (failed) to 10,000.
-    pub fn learn(&mut self, resource: ResourceId, work: u32, quality: u16) {
-        self.seen.entry((resource, work)).or_default().add(quality);
+    /// A call ended with this quality, from 0 (failed) to 10,000, after this time.
+    pub fn learn(&mut self, resource: ResourceId, work: u32, quality: u16, took_ns: u64) {
+        self.seen.entry((resource, work)).or_default().add(quality, took_ns);
     }
 
     /// What was seen.
@@ -88,17 +98,18 @@ mod tests {
         let mut skills = Skills::default();
         assert_eq!(skills.best(&[b, a], 7), Some(b), "equals: the first named");
         for _ in 0..10 {
-            skills.learn(a, 7, ONE);
-            skills.learn(b, 7, 2_000);
+            skills.learn(a, 7, ONE, 30);
+            skills.learn(b, 7, 2_000, 0);
         }
         assert_eq!((skills.best(&[b, a], 7), skills.best(&[], 7)), (Some(a), None));
         assert_eq!(skills.of(a, 7).skill(), 9_166);
         assert_eq!(skills.of(a, 8).skill(), ONE / 2, "other work says nothing");
         for _ in 0..5_000 {
-            skills.learn(a, 7, 0);
+            skills.learn(a, 7, 0, 30);
         }
         assert_eq!(skills.best(&[a, b], 7), Some(b));
         assert!(skills.of(a, 7).calls < 2 * MEMORY);
+        assert_eq!((skills.of(a, 7).mean_ns(), skills.of(b, 7).mean_ns()), (Some(30), None));
         assert!(skills.of(a, 7).novelty() < skills.of(a, 9).novelty());
     }
 }

@@ -123,7 +123,7 @@ impl Post {
         asks: &mut Vec<Ask>,
     ) -> (Vec<Answer>, Option<u64>) {
         let mut state = self.arbiter.lock();
-        back.drain(..).for_each(|one| state.give_back(self.world, one));
+        back.drain(..).for_each(|one| state.give_back(self.world, one, now_ns));
         withdrawn.drain(..).for_each(|token| state.withdraw(self.world, token));
         for ask in asks.drain(..) {
             state.ask(&self.arbiter.rules, self.world, ask, now_ns);
@@ -135,16 +135,16 @@ impl Post {
     /// Hands in what came back and who withdraws, and lets the worlds that wait for it know.
     pub fn hand_in(&self, back: &mut Vec<Back>, withdrawn: &mut Vec<u64>) {
         let mut state = self.arbiter.lock();
-        back.drain(..).for_each(|one| state.give_back(self.world, one));
+        back.drain(..).for_each(|one| state.give_back(self.world, one, 0));
         withdrawn.drain(..).for_each(|token| state.withdraw(self.world, token));
         state.decide(&self.arbiter.rules, 0, usize::MAX);
     }
 
-    /// What is still to be learned of a kind of work at a resource.
-    pub fn novelty(&self, resource: ResourceId, work: &str) -> u16 {
+    /// What was seen of a kind of work at a resource.
+    pub fn seen(&self, resource: ResourceId, work: &str) -> Experience {
         let mut state = self.arbiter.lock();
         let work = state.work(work);
-        state.engine.skills().of(resource, work).novelty()
+        state.engine.skills().of(resource, work)
     }
 }
 

@@ -303,7 +303,7 @@ impl Scarce {
         let parts = wants.parts.entry(key).or_insert_with(|| rules.parts(operation, spec, &node).into());
         let (first, _) = parts.first()?;
         let melody = melody_of(run);
-        let novelty = post.novelty(*first, &format!("{melody}/{node}"));
+        let seen = post.seen(*first, &format!("{melody}/{node}"));
         let ends = run.wall.map(|wall| wall.0.saturating_sub(run.now.0).saturating_add(now_ns));
         self.last_token += 1;
         self.asks.push(Ask {
@@ -311,8 +311,9 @@ impl Scarce {
             run: run.id.clone(),
             path: run.path(block, intent.row),
             parts: parts.to_vec(),
-            terms: rules.terms(operation, spec, &melody, &node, novelty),
-            estimate_ns: u64::try_from(spec.estimate.as_nanos()).unwrap_or(u64::MAX),
+            terms: rules.terms(operation, spec, &melody, &node, seen.novelty()),
+            // What was learned, else what the score takes for granted.
+            estimate_ns: seen.mean_ns().unwrap_or(u64::try_from(spec.estimate.as_nanos()).unwrap_or(u64::MAX)),
             deadline_ns: ends.unwrap_or(u64::MAX),
             alike: alike(operation),
             preemptible: operation.idempotent && !wants.displaced.contains(&(intent.block, intent.row)),

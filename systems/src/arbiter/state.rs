@@ -22,6 +22,8 @@ struct Asked {
     work: u32,
     ticket: Option<Ticket>,
     hold: Option<HoldId>,
+    /// Since when it holds.
+    since_ns: u64,
 }
 
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl State {
         tokens.sort_unstable();
         for token in tokens {
             self.withdraw(world, token);
-            self.give_back(world, Back { token, spent: 0, quality: None });
+            self.give_back(world, Back { token, spent: 0, quality: None }, 0);
         }
         self.worlds[world] = None;
         // Times never run backwards: an earlier one counts as the latest.
@@ -164,7 +166,8 @@ impl State {
         if let Some(hold) = hold {
             self.by_hold.insert(hold, label);
         }
-        self.asked.insert(label, Asked { world, token, run, melody, path, resource, work, ticket, hold });
+        self.asked
+            .insert(label, Asked { world, token, run, melody, path, resource, work, ticket, hold, since_ns: now_ns });
     }
 
     fn why_refused(&self, rules: &Rules, refusal: Refusal, ask: &Ask) -> String {
@@ -182,13 +185,14 @@ impl State {
         }
     }
 
-    pub fn give_back(&mut self, world: usize, back: Back) {
+    pub fn give_back(&mut self, world: usize, back: Back, now_ns: u64) {
         let Some(label) = self.label_of.get(&(world, back.token)).copied() else { return };
         let Some(asked) = self.asked.get(&label) else { return };
         let Some(hold) = asked.hold else { return };
         if let Some(quality) = back.quality {
             let (resource, work) = (asked.resource, asked.work);
-            self.engine.skills_mut().learn(resource, work, quality);
+            let took_ns = now_ns.saturating_sub(asked.since_ns);
+            self.engine.skills_mut().learn(resource, work, quality, took_ns);
         }
         self.engine.give_back(hold, back.spent);
         self.forget(label);
@@ -228,7 +232,7 @@ impl State {
             match decision.outcome {
                 Outcome::Granted(hold) => {
                     let Some(asked) = self.asked.get_mut(&decision.label) else { continue };
-                    asked.hold = Some(hold);
+                    (asked.hold, asked.since_ns) = (Some(hold), now_ns);
                     let (world, token) = (asked.world, asked.token);
                     self.by_hold.insert(hold, decision.label);
                     self.tell(world, Answer::Granted(token, told));

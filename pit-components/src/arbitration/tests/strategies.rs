@@ -83,8 +83,8 @@ fn a_resource_takes_the_work_it_is_best_at() {
     let mut engine = one_seat(Strategy::Specialise);
     let party = engine.add_party(1, &[]);
     for _ in 0..20 {
-        engine.skills_mut().learn(ResourceId(0), 5, ONE);
-        engine.skills_mut().learn(ResourceId(0), 6, 0);
+        engine.skills_mut().learn(ResourceId(0), 5, ONE, 0);
+        engine.skills_mut().learn(ResourceId(0), 6, 0, 0);
     }
     for (label, work) in [(1, 6), (2, 9), (3, 5)] {
         engine.submit(Request { work, ..request(label, party, 0) }, 0).unwrap();
