@@ -57,7 +57,8 @@ fn from_file(path: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     Ok(table.iter().filter_map(|(name, item)| Some((name.to_owned(), item_value(item)?))).collect())
 }
 
-fn item_value(item: &Item) -> Option<Value> {
+/// A piece of a TOML file as a value.
+pub fn item_value(item: &Item) -> Option<Value> {
     match item {
         Item::None => None,
         Item::Value(value) => Some(toml_value(value)),

@@ -135,6 +135,11 @@ impl Orchestra {
         });
     }
 
+    /// Gives out what is scarce by this arbiter, for runs that are seated from now on.
+    pub fn arbitrate_by(&mut self, arbiter: &Arbiter) {
+        self.world.insert_resource(Scarce::of(arbiter));
+    }
+
     /// Keeps the decisions of the arbiter that made somebody of this run wait in a folder, as `decisions.jsonl`.
     pub fn keep_decisions(&mut self, slot: RunSlot, folder: &std::path::Path) {
         self.world.resource_mut::<Scarce>().keep(slot, folder);
