@@ -10,6 +10,7 @@ use symphony_ecs_core::ids::{RunId, RunSlot};
 use symphony_pit::arbitration::{Kind, Reason, Refill, ResourceId, ResourceSpec, Strategy, Verb};
 use symphony_systems::arbiter::{self, Arbiter, Declared, PartyRule, Pattern, Rules, Take, ValueRule};
 use symphony_systems::orchestra::OrchestraParts;
+use symphony_systems::restore::{Restored, restore};
 use symphony_systems::{Orchestra, RunOptions};
 
 fn pattern(text: &str) -> Pattern {
@@ -266,4 +267,25 @@ fn a_torn_or_newer_file_of_decisions_is_read_as_far_as_it_goes() {
     assert_eq!((kept.lines.len(), kept.warnings.len()), (0, 1));
     std::fs::write(&file, "{\"symphony\":\"decisions\",\"format\":2}\n").unwrap();
     assert!(arbiter::read(folder.path()).warnings[0].contains("newer"));
+}
+
+#[test]
+fn a_run_that_was_cut_holds_again_what_it_held() {
+    let options = calls("cut", &[("a", 10), ("b", 10), ("c", 10)]);
+    let mut first = world(&Arbiter::new(Rules::of(vec![seats(1)])).unwrap());
+    let slot = first.play(&options, None);
+    first.frame();
+    let frames: Vec<(u64, Vec<u8>)> = (0..).zip(first.sealed(slot)).collect();
+    assert_eq!((frames.len(), first.run(slot).unwrap().calls_in_flight()), (1, 1));
+    drop(first);
+    let arbiter = Arbiter::new(Rules::of(vec![seats(1)])).unwrap();
+    let mut second = world(&arbiter);
+    let from = Restored { checkpoint: None, frames: &frames, path: "test", play_on: true };
+    let slot = restore(&mut second, &options, &from, None).unwrap();
+    while second.status(slot) == RunStatus::Playing {
+        second.frame();
+        assert!(second.run(slot).unwrap().calls_in_flight() <= 1, "the seat is taken by who held it");
+    }
+    assert_eq!((second.status(slot), second.tally(slot).played), (RunStatus::Completed, 3));
+    assert_eq!(arbiter.counts().granted, 2, "what was playing is not asked for again");
 }
