@@ -55,7 +55,7 @@ fn measure_batch(bench: &mut Bench) -> Result<(), BenchError> {
     let heap = Rival::Own("BinaryHeap", &["heap", "64"]);
     bench.compare("arbitration.batch", &what("prioritise"), &["prioritise", "64"], heap, goal)?;
     let simpy = Rival::Peer(peers::SIMPY, &["seats", "1000", "64", "20"]);
-    let goal_simpy = Goal::both(10.0, 1_000.0);
+    let goal_simpy = Goal::both(50.0, 1_000.0);
     bench.compare("arbitration.batch", &what("prioritise, SimPy"), &["prioritise", "64"], simpy, goal_simpy)?;
     for strategy in ["collaborate", "round_robin", "specialise", "fair", "vectors"] {
         let best = bench.best("arbitration.batch", &[strategy, "64"], Sample::cpu_per_task)?;

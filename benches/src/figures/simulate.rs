@@ -106,7 +106,10 @@ fn workload(path: &Path) -> Result<Workload, BenchError> {
 }
 
 /// The tasks of a recording, and who waits for whom.
-pub(super) fn tasks_of(path: &Path) -> Result<(Vec<Task>, Vec<(u32, u32)>), BenchError> {
+pub(super) type Recorded = (Vec<Task>, Vec<(u32, u32)>);
+
+/// Reads a recording.
+pub(super) fn tasks_of(path: &Path) -> Result<Recorded, BenchError> {
     let wrong = |error: String| BenchError::Wrong(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(BenchError::io(path.display().to_string()))?;
     let recorded = wfformat::read(&text).map_err(|refusal| wrong(refusal.to_string()))?;

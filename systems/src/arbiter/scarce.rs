@@ -20,10 +20,13 @@ use symphony_ecs_core::score::{Action, NodeSpec};
 use symphony_pit::arbitration::{Reservation, ResourceId, Told};
 use symphony_pit::dag::{Block, Columns};
 
+/// Resources and how much of each.
+type Parts = Arc<[(ResourceId, u64)]>;
+
 /// What the calls of a run take of what is scarce: by score, row and choice of player, as it is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
-    parts: HashMap<(u32, Row, u32), Arc<[(ResourceId, u64)]>>,
+    parts: HashMap<(u32, Row, u32), Parts>,
     /// Starts decided in this frame, in their order.
     pub intents: Vec<Intent>,
     /// Calls that were playing when the run was resumed have been told to the arbiter.
