@@ -14,14 +14,25 @@ use symphony_pit::arbitration::{Kind, ONE, Patience, Refill, ResourceId, Resourc
 use symphony_systems::arbiter::{self, Arbiter, Declared, PartyRule, Pattern, Rules, Take, ValueRule};
 use toml_edit::{Item, Table};
 
-/// The arbiter of this project, if anything is scarce, with what earlier runs have taught it.
+/// What an arbiter knows when it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// What earlier runs have taught.
+    Learned,
+    /// Nothing: a rehearsal is the same however often one has played.
+    Blank,
+}
+
+/// The arbiter of this project, if anything is scarce.
 ///
 /// # Errors
 /// Settings that cannot be understood: with their file and line.
-pub fn open(state: &State) -> Result<Option<Arbiter>, Failure> {
+pub fn open(state: &State, memory: Memory) -> Result<Option<Arbiter>, Failure> {
     let Some((_, rules)) = rules(state)? else { return Ok(None) };
     let arbiter = Arbiter::new(rules).map_err(Failure::usage)?;
-    if let Some(warning) = arbiter::load(&arbiter, &learned(state)) {
+    if memory == Memory::Learned
+        && let Some(warning) = arbiter::load(&arbiter, &learned(state))
+    {
         eprintln!("warning: {warning}");
     }
     Ok(Some(arbiter))

@@ -9,7 +9,7 @@ use crate::opening::Opened;
 use crate::players;
 use crate::playing::{self, Ending, Word};
 use crate::rehearsal;
-use crate::scarcity;
+use crate::scarcity::{self, Memory};
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -141,7 +141,8 @@ impl Seating<'_> {
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
-        let arbiter = scarcity::open(self.state)?;
+        let memory = if kept { Memory::Learned } else { Memory::Blank };
+        let arbiter = scarcity::open(self.state, memory)?;
         if let Some(arbiter) = &arbiter {
             orchestra.arbitrate_by(arbiter);
         }

@@ -25,7 +25,7 @@ use crate::birth;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::scarcity;
+use crate::scarcity::{self, Memory};
 use crate::seating;
 use crate::state::State;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -113,7 +113,7 @@ pub fn watch(state: &State, melodies: Melodies, manner: &Manner, telling: Tellin
     interrupt::listen(news_in.clone(), News::Stop)
         .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
     let melodies = Arc::new(melodies);
-    let arbiter = scarcity::open(state)?;
+    let arbiter = scarcity::open(state, Memory::Learned)?;
     let desk = Desk {
         halls: halls(state, &melodies, arbiter.as_ref(), &news_in)?,
         triggers,

@@ -235,6 +235,17 @@ fn worlds_of_one_process_share() {
     there.frame();
     here.leave(third);
     assert_eq!(there.play_to_end(fourth), RunStatus::Completed, "who leaves gives back");
+    let fifth = here.play(&calls("fifth-one", &[("e", 10)]), None);
+    here.frame();
+    let sixth = there.play(&calls("sixth-one", &[("f", 10)]), None);
+    there.frame();
+    assert_eq!(here.play_to_end(fifth), RunStatus::Completed);
+    // The grant lies in the post of a run that leaves without looking.
+    there.leave(sixth);
+    let last = here.play(&calls("last-one", &[("g", 10)]), None);
+    assert_eq!(here.play_to_end(last), RunStatus::Completed);
+    drop(there);
+    assert_eq!((arbiter.counts().admitted, arbiter.counts().granted), (7, 7));
 }
 
 #[test]

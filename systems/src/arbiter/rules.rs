@@ -130,9 +130,19 @@ impl Rules {
         Ok(EngineSpec { resources, weights: self.weights, patience: self.patience, kept: self.kept })
     }
 
-    /// Whether calls of this operation, or of this node, may take anything.
-    pub(super) fn touches(&self, operation: &Operation, node: &str) -> bool {
-        self.resources.iter().any(|one| one.is_for(operation, node))
+    /// Whether calls of this operation take anything, whichever node they are of.
+    pub(super) fn touch_player(&self, operation: &Operation) -> bool {
+        self.resources.iter().any(|one| one.players.iter().any(|pattern| pattern.is_match(&operation.name)))
+    }
+
+    /// Whether calls of a node of this id take anything, whoever plays them.
+    pub(super) fn touch_node(&self, node: &str) -> bool {
+        self.resources.iter().any(|one| one.nodes.iter().any(|pattern| pattern.is_match(node)))
+    }
+
+    /// Whether any rule looks at the ids of nodes.
+    pub(super) fn look_at_nodes(&self) -> bool {
+        self.resources.iter().any(|one| !one.nodes.is_empty())
     }
 
     /// What a call takes, the first resources that fit into a demand.

@@ -16,7 +16,7 @@ use symphony_ecs_core::events::What;
 use symphony_ecs_core::ids::{BlockId, Row, RunSlot};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, Operation, Usage};
-use symphony_ecs_core::score::{Action, NodeSpec};
+use symphony_ecs_core::score::{Action, NodeSpec, Score};
 use symphony_pit::arbitration::{Reservation, ResourceId, Told};
 use symphony_pit::dag::{Block, Columns};
 
@@ -103,11 +103,17 @@ impl Scarce {
     pub fn seat(&mut self, run: &mut Run) {
         let Some(post) = self.post() else { return };
         let rules = post.arbiter.rules();
+        // Specs are few, rows may be a million.
+        let by_player = |spec: &NodeSpec| match &spec.action {
+            Action::Call(players) => players.iter().any(|player| rules.touch_player(player)),
+            _ => false,
+        };
+        let by_node = |score: &Score, row: Row| {
+            matches!(score.spec(row).action, Action::Call(_)) && rules.touch_node(&score.id(row))
+        };
         let touched = run.scores.iter().any(|score| {
-            (0..score.rows()).map(Row).any(|row| match &score.spec(row).action {
-                Action::Call(players) => players.iter().any(|player| rules.touches(player, &score.id(row))),
-                _ => false,
-            })
+            score.specs.iter().any(by_player)
+                || rules.look_at_nodes() && (0..score.rows()).map(Row).any(|row| by_node(score, row))
         });
         run.wants = touched.then(Wants::default);
     }
@@ -141,8 +147,9 @@ impl Scarce {
     pub fn settle(&mut self, runs: &mut Runs, columns: &mut Columns<'_>) {
         let now_ns = self.now_ns(runs);
         for seat in runs.iter_mut() {
-            self.take_back(&mut seat.run, columns);
+            self.take_back(&mut seat.run);
         }
+        self.drop_needless(runs, columns);
         let frozen: Vec<RunSlot> = runs.iter().filter(|seat| seat.broken.is_some()).map(|seat| seat.run.slot).collect();
         for seat in runs.iter_mut().filter(|seat| seat.broken.is_none()) {
             self.ask_for(&mut seat.run, columns, now_ns);
@@ -233,30 +240,32 @@ impl Scarce {
         }
     }
 
-    /// Calls that came back, and rows that need not wait any more.
-    fn take_back(&mut self, run: &mut Run, columns: &Columns<'_>) {
+    /// Calls that came back.
+    fn take_back(&mut self, run: &mut Run) {
         if run.wants.is_none() {
             return;
         }
-        let slot = run.slot;
         for returned in run.budget.take_returned() {
             if self.rows.remove(&returned.scarce).is_some() {
                 let (spent, quality) = (returned.used.cost_micros, returned.quality);
                 self.back.push(Back { token: returned.scarce, spent, quality });
             }
         }
-        let over = run.halting.is_some() || run.is_over();
-        let waiting = self.rows.iter().filter(|(_, seated)| seated.slot == slot && !seated.plays);
-        let needless = waiting.filter(|(_, seated)| over || !is_ready(run, columns, seated.intent));
-        let needless: Vec<u64> = needless.map(|(token, _)| *token).collect();
-        for token in needless {
-            if let Some(seated) = self.rows.remove(&token)
-                && let Start::Call(held) = seated.intent.what
-            {
+    }
+
+    /// Rows that need not wait any more: their runs halt, or their bodies are over.
+    fn drop_needless(&mut self, runs: &mut Runs, columns: &Columns<'_>) {
+        let Self { rows, withdrawn, .. } = self;
+        rows.retain(|token, seated| {
+            let Some(seat) = runs.get_mut(seated.slot).filter(|_| !seated.plays) else { return true };
+            let run = &mut seat.run;
+            let waits = run.halting.is_none() && !run.is_over() && is_ready(run, columns, seated.intent);
+            if let (false, Start::Call(held)) = (waits, seated.intent.what) {
                 run.budget.settle(held.with_scarce(0), Usage::default());
+                withdrawn.push(*token);
             }
-            self.withdrawn.push(token);
-        }
+            waits
+        });
     }
 
     /// Puts the run's starts of this frame into words.

@@ -108,7 +108,6 @@ impl State {
         tokens.sort_unstable();
         for token in tokens {
             self.withdraw(world, token);
-            self.give_back(world, Back { token, spent: 0, quality: None }, 0);
         }
         self.worlds[world] = None;
         // Times never run backwards: an earlier one counts as the latest.
@@ -200,11 +199,18 @@ impl State {
 
     pub fn withdraw(&mut self, world: usize, token: u64) {
         let Some(label) = self.label_of.get(&(world, token)).copied() else { return };
-        let ticket = self.asked.get(&label).filter(|asked| asked.hold.is_none()).and_then(|asked| asked.ticket);
-        if let Some(ticket) = ticket {
-            self.engine.withdraw(ticket);
-            self.forget(label);
+        let Some(asked) = self.asked.get(&label) else { return };
+        match (asked.hold, asked.ticket) {
+            // Granted, and the world has not looked yet.
+            (Some(hold), _) => {
+                self.engine.give_back(hold, 0);
+            }
+            (None, Some(ticket)) => {
+                self.engine.withdraw(ticket);
+            }
+            (None, None) => {}
         }
+        self.forget(label);
     }
 
     fn forget(&mut self, label: u64) {
