@@ -9,6 +9,7 @@ use crate::opening::Opened;
 use crate::players;
 use crate::playing::{self, Ending, Word};
 use crate::rehearsal;
+use crate::scarcity::{self, Memory};
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -140,7 +141,15 @@ impl Seating<'_> {
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
+        let memory = if kept { Memory::Learned } else { Memory::Blank };
+        let arbiter = scarcity::open(self.state, memory)?;
+        if let Some(arbiter) = &arbiter {
+            orchestra.arbitrate_by(arbiter);
+        }
         let slot = seat(&mut orchestra, &options, beginning)?;
+        if kept {
+            orchestra.keep_decisions(slot, &self.state.run(self.run));
+        }
         // The socket lies in the run's folder, which is there once its journal is.
         let control = if kept { Some(self.listen(words_in)?) } else { None };
         let plan = Plan { melody: self.birth.name.clone(), nodes: nodes_of(self.opened, &score) };
@@ -149,6 +158,9 @@ impl Seating<'_> {
         drop(control);
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
+        if let Some(arbiter) = arbiter.filter(|_| kept) {
+            scarcity::keep(self.state, &arbiter);
+        }
         exit
     }
 

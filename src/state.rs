@@ -6,6 +6,9 @@
 //!   runs/ID/journal.db    the run's journal
 //!   runs/ID/lock          held by the process that plays the run
 //!   runs/ID/control.sock  how other processes reach it
+//!   runs/ID/decisions.jsonl  who had to wait for what is scarce, and why
+//!   settings.toml         what is scarce here
+//!   pit/                  what members of the Pit have learned
 //!   artifacts/            content-addressed bytes, shared by all runs
 //!   clean.db              results of finished calls, for the next run
 //!   extensions/           players of this project

@@ -7,6 +7,7 @@ use crate::inputs;
 use crate::opening::{self, Opened};
 use crate::preferences;
 use crate::rerun::Wanted;
+use crate::scarcity;
 use crate::seating::{self, Beginning, Seating};
 use crate::state::State;
 use crate::view::Style;
@@ -122,6 +123,8 @@ impl Play {
             self.wanted.rules(&score)?;
             self.wanted.asked(&score)?;
         }
+        // So is a mistake in what is declared scarce.
+        scarcity::rules(state)?;
         let (run, drawn) = birth::draw()?;
         let here = std::env::current_dir().unwrap_or_default();
         let players = Lock::of(&opened.checked).players;

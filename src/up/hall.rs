@@ -28,6 +28,7 @@ use symphony_ecs_core::melody::lock::Lock;
 use symphony_ecs_core::ports::ArtifactPort;
 use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
+use symphony_systems::arbiter::Arbiter;
 use symphony_systems::journal::Journal;
 use symphony_systems::triggers::{Cause, Facts, Start, Ticket};
 use symphony_systems::{Command, Orchestra, Pulse};
@@ -62,6 +63,7 @@ impl Hall {
         melodies: Arc<Melodies>,
         row: usize,
         artifacts: Arc<dyn ArtifactPort>,
+        arbiter: Option<Arbiter>,
         news: Sender<News>,
     ) -> Result<Self, Failure> {
         // Bounded by what the triggers let play at once, and by people's commands.
@@ -74,6 +76,7 @@ impl Hall {
                 state: &state,
                 opened,
                 artifacts,
+                arbiter,
                 news,
                 parts: sender,
                 score: None,
@@ -115,6 +118,8 @@ struct Stand<'a> {
     state: &'a State,
     opened: &'a Opened,
     artifacts: Arc<dyn ArtifactPort>,
+    /// Of all halls.
+    arbiter: Option<Arbiter>,
     news: Sender<News>,
     parts: Sender<Part>,
     /// Compiled and set up with the first run.
@@ -289,7 +294,11 @@ impl Stand<'_> {
     ) -> Result<(), Failure> {
         if self.orchestra.is_none() {
             let registry = &self.opened.registry;
-            self.orchestra = Some(seating::orchestra(registry, &self.artifacts, ClockKind::Real)?);
+            let mut orchestra = seating::orchestra(registry, &self.artifacts, ClockKind::Real)?;
+            if let Some(arbiter) = &self.arbiter {
+                orchestra.arbitrate_by(arbiter);
+            }
+            self.orchestra = Some(orchestra);
         }
         let Some(orchestra) = &mut self.orchestra else { return Ok(()) };
         let run = start.run.clone();
@@ -299,6 +308,7 @@ impl Stand<'_> {
             .map_err(|error| Failure::state_io(&socket, &error))?;
         let options = seating::options(&run, birth, opened, score);
         let slot = seating::seat(orchestra, &options, beginning)?;
+        orchestra.keep_decisions(slot, &self.state.run(&run));
         self.seats.insert(start.ticket, Seated { slot, run, _control: control });
         Ok(())
     }

@@ -25,6 +25,7 @@ use crate::birth;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::scarcity::{self, Memory};
 use crate::seating;
 use crate::state::State;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -37,6 +38,7 @@ use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::events::notice::Summary;
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::value::Value;
+use symphony_systems::arbiter::Arbiter;
 use symphony_systems::ledger::{Ledger, LedgerError};
 use symphony_systems::triggers::{Change, Event, Facts, MelodyRow, Order, Start, Ticket, Triggers, Verdict};
 
@@ -111,8 +113,15 @@ pub fn watch(state: &State, melodies: Melodies, manner: &Manner, telling: Tellin
     interrupt::listen(news_in.clone(), News::Stop)
         .map_err(|error| Failure::state(format!("signals cannot be heard: {error}")))?;
     let melodies = Arc::new(melodies);
-    let desk =
-        Desk { halls: halls(state, &melodies, &news_in)?, triggers, ledger, telling, failed: false, stopping: false };
+    let arbiter = scarcity::open(state, Memory::Learned)?;
+    let desk = Desk {
+        halls: halls(state, &melodies, arbiter.as_ref(), &news_in)?,
+        triggers,
+        ledger,
+        telling,
+        failed: false,
+        stopping: false,
+    };
     desk.telling.armed(&melodies, &desk.triggers);
     let (_api, _files) = if manner.once {
         (None, None)
@@ -122,13 +131,23 @@ pub fn watch(state: &State, melodies: Melodies, manner: &Manner, telling: Tellin
         (Some(api), Some(files::watch(state, &melodies.armed, news_in.clone())?))
     };
     drop(news_in);
-    desk.run(news, manner.once)
+    let exit = desk.run(news, manner.once);
+    if let Some(arbiter) = &arbiter {
+        scarcity::keep(state, arbiter);
+    }
+    exit
 }
 
-fn halls(state: &State, melodies: &Arc<Melodies>, news: &Sender<News>) -> Result<Vec<Hall>, Failure> {
+fn halls(
+    state: &State,
+    melodies: &Arc<Melodies>,
+    arbiter: Option<&Arbiter>,
+    news: &Sender<News>,
+) -> Result<Vec<Hall>, Failure> {
     let artifacts = seating::artifacts(state)?;
     let rows = 0..melodies.opened.len();
-    let hall = |row| Hall::open(state, Arc::clone(melodies), row, Arc::clone(&artifacts) as _, news.clone());
+    let hall =
+        |row| Hall::open(state, Arc::clone(melodies), row, Arc::clone(&artifacts) as _, arbiter.cloned(), news.clone());
     rows.map(hall).collect()
 }
 

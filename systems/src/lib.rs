@@ -4,6 +4,7 @@
 //! One frame is one run of the schedule: Intake → Advance → Decide → Arbitrate → Record → Dispatch → Retire →
 //! Publish (see [`frame`]). The frame never waits for a disk or a process.
 
+pub mod arbiter;
 pub mod decide;
 pub mod frame;
 pub mod journal;

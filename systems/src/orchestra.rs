@@ -3,6 +3,7 @@
 //! A real loop sleeps until something happens: an answer of the stage, a commit of the journal, a command, a timer.
 //! A virtual run needs no sleep; its time jumps.
 
+use crate::arbiter::{Arbiter, Scarce};
 use crate::decide::{Conductor, Manual};
 use crate::frame;
 use crate::options::RunOptions;
@@ -70,6 +71,8 @@ pub struct OrchestraParts {
     pub conductor: Box<dyn ConductorPort>,
     /// Rows looked at per frame and run at most.
     pub walk_limit: u32,
+    /// Who gives out what is scarce; without it nothing is.
+    pub arbiter: Option<Arbiter>,
 }
 
 impl Default for OrchestraParts {
@@ -81,6 +84,7 @@ impl Default for OrchestraParts {
             artifacts: None,
             conductor: Box::new(Manual),
             walk_limit: 1 << 16,
+            arbiter: None,
         }
     }
 }
@@ -99,6 +103,7 @@ impl Orchestra {
         world.init_resource::<NodeTable>();
         world.insert_resource(Conductor::new(parts.conductor));
         world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
+        world.insert_resource(parts.arbiter.as_ref().map(Scarce::of).unwrap_or_default());
         let nodes = world.query::<NodeQuery>();
         let mut schedule = frame::schedule();
         // Else the first frame of the first run does it. The schedule is ours and has no circle.
@@ -111,17 +116,40 @@ impl Orchestra {
     pub fn play(&mut self, options: &RunOptions, journal: Option<Box<dyn JournalPort>>) -> RunSlot {
         let root = Arc::clone(&options.score);
         NodeTable::grow(&mut self.world, root.rows());
-        self.world.resource_mut::<Runs>().seat(|slot| {
+        let slot = self.world.resource_mut::<Runs>().seat(|slot| {
             let mut run = Run::new(slot, options);
             run.begin();
             run.open_root(options);
             Seat::new(run, journal)
-        })
+        });
+        self.look_for_scarce(slot);
+        slot
+    }
+
+    /// Notes whether a run takes anything that is scarce.
+    fn look_for_scarce(&mut self, slot: RunSlot) {
+        self.world.resource_scope(|world, mut scarce: Mut<'_, Scarce>| {
+            if let Some(seat) = world.resource_mut::<Runs>().get_mut(slot) {
+                scarce.seat(&mut seat.run);
+            }
+        });
+    }
+
+    /// Gives out what is scarce by this arbiter, for runs that are seated from now on.
+    pub fn arbitrate_by(&mut self, arbiter: &Arbiter) {
+        self.world.insert_resource(Scarce::of(arbiter));
+    }
+
+    /// Keeps the decisions of the arbiter that made somebody of this run wait in a folder, as `decisions.jsonl`.
+    pub fn keep_decisions(&mut self, slot: RunSlot, folder: &std::path::Path) {
+        self.world.resource_mut::<Scarce>().keep(slot, folder);
     }
 
     /// Seats a run that was restored from its journal.
     pub(crate) fn seat_restored(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
-        self.world.resource_mut::<Runs>().seat(make)
+        let slot = self.world.resource_mut::<Runs>().seat(make);
+        self.look_for_scarce(slot);
+        slot
     }
 
     pub(crate) fn world(&mut self) -> (&mut World, &mut QueryState<NodeQuery>) {
@@ -158,6 +186,7 @@ impl Orchestra {
     /// Sleeps until an answer or a commit arrives, a message waits on one of `also`, or `most` has passed.
     pub fn rest<T>(&mut self, most: Option<Duration>, also: &[&Receiver<T>]) {
         let calls = self.world.resource_mut::<Stage>().channels();
+        let wake = self.world.resource_mut::<Scarce>().wake();
         let mut runs = self.world.resource_mut::<Runs>();
         let commits: Vec<_> =
             runs.iter_mut().filter_map(|seat| seat.journal().map(|journal| journal.committed().clone())).collect();
@@ -170,6 +199,9 @@ impl Orchestra {
         }
         for also in also {
             select.recv(also);
+        }
+        if let Some(wake) = &wake {
+            select.recv(wake);
         }
         // Only readiness matters here, not which channel it is: Intake drains them all.
         let _ready = match most {
@@ -196,6 +228,7 @@ impl Orchestra {
     fn awaits_anything(&self, slot: RunSlot) -> bool {
         let runs = self.world.resource::<Runs>();
         runs.get(slot).is_some_and(|seat| !seat.run.flights.is_empty() || seat.run.committed < seat.run.frame)
+            || self.world.resource::<Scarce>().waits(slot)
     }
 
     /// Passes a command to a run.
@@ -280,6 +313,7 @@ impl Orchestra {
     /// Takes a run out of the world; its journal is handed back to be closed.
     pub fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
         let seat = self.world.resource_mut::<Runs>().leave(slot)?;
+        self.world.resource_mut::<Scarce>().leave(slot);
         let mut table = self.world.resource_mut::<NodeTable>();
         for block in seat.run.blocks().chain(seat.run.closed.iter()) {
             table.give_back(block.base, block.rows());

@@ -1,6 +1,7 @@
 //! The program as a person meets it: commands, their output, their exit codes.
 
 mod approving;
+mod arbitrating;
 mod bad_input;
 mod commands;
 mod docs;

@@ -1,4 +1,4 @@
-"""The SimPy peer: recorded executions of workflows (WfFormat), replayed on identical machines in order of coming."""
+"""The SimPy peer: recorded executions (WfFormat) on identical machines, and seats given out by priority."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simpy import AllOf, Environment, Event, Process, Resource
+from simpy import AllOf, Environment, Event, PriorityResource, Process, Resource
 
 from arguments import positive
 from measure import measure, report
@@ -57,18 +57,49 @@ def replay(environments: list[Environment]) -> list[float]:
     return [float(env.now) for env in environments]
 
 
+def guest(env: Environment, seats: PriorityResource, number: int, turns: int) -> Generator[Event, Any, None]:
+    """Wait for a seat by priority and sit on it for a moment, again and again."""
+    for turn in range(turns):
+        with seats.request(priority=(number * 7919 + turn * 104729) % 10007) as seat:
+            yield seat
+            yield env.timeout(1)
+
+
+def house(guests: int, seats: int, turns: int) -> Environment:
+    """Build an environment in which all guests want a seat."""
+    env = Environment()
+    pool = PriorityResource(env, seats)
+    for number in range(guests):
+        env.process(guest(env, pool, number, turns))
+    return env
+
+
+def sit(order: argparse.Namespace) -> None:
+    """Give out seats and report what one took."""
+    env, build = measure(lambda: house(order.guests, order.seats, order.turns))
+    _, run = measure(env.run)
+    report("simpy", "seats", tasks=order.guests * order.turns, seats=order.seats, build=build, run=run)
+
+
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="simpy-peer", description=__doc__)
-    replay = parser.add_subparsers(dest="case", required=True).add_parser("replay")
+    cases = parser.add_subparsers(dest="case", required=True)
+    replay = cases.add_parser("replay")
     replay.add_argument("folder", type=Path, metavar="FOLDER")
     replay.add_argument("machines", type=positive, metavar="MACHINES")
+    seats = cases.add_parser("seats")
+    for word in ("guests", "seats", "turns"):
+        seats.add_argument(word, type=positive, metavar=word.upper())
     return parser.parse_args()
 
 
 def main() -> None:
-    """Read the recordings, replay them once, and report."""
+    """Read the recordings, replay them once, and report; or give out seats."""
     order = parse()
+    if order.case == "seats":
+        sit(order)
+        return
     recordings = [read(path) for path in sorted(order.folder.rglob("*.json"))]
     environments, build = measure(lambda: [prepare(recording, order.machines) for recording in recordings])
     ends, run = measure(lambda: replay(environments))

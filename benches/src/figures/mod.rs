@@ -1,5 +1,6 @@
 //! The figures, one file each.
 
+pub mod arbitration;
 pub mod call;
 pub mod check;
 pub mod cold;
@@ -8,6 +9,7 @@ pub mod durable;
 pub mod huge;
 pub mod import;
 pub mod loops;
+pub mod makespan;
 pub mod roundtrip;
 pub mod simulate;
 pub mod track;
@@ -45,6 +47,10 @@ pub static ALL: &[Figure] = &[
     simulate::FIGURE,
     travel::FIGURE,
     triggers::FIGURE,
+    arbitration::BATCH,
+    arbitration::SINGLE,
+    arbitration::FAIRNESS,
+    makespan::FIGURE,
 ];
 
 /// A sample that nobody knows.

@@ -78,7 +78,7 @@ fn sample(words: &[&str]) -> Result<Sample, BenchError> {
 }
 
 /// Where the recordings lie.
-fn folder() -> Result<PathBuf, BenchError> {
+pub(super) fn folder() -> Result<PathBuf, BenchError> {
     match std::env::var_os("SYMPHONY_DATA") {
         Some(data) => Ok(PathBuf::from(data).join("wfinstances")),
         None => Err(BenchError::Wrong("SYMPHONY_DATA must name the folder that holds wfinstances/".to_owned())),
@@ -86,17 +86,30 @@ fn folder() -> Result<PathBuf, BenchError> {
 }
 
 fn recordings(folder: &Path) -> Result<Vec<Workload>, BenchError> {
+    paths_of(folder)?.iter().map(|path| workload(path)).collect()
+}
+
+/// The recordings below a folder, in the order of their paths.
+pub(super) fn paths_of(folder: &Path) -> Result<Vec<PathBuf>, BenchError> {
     let mut paths = Vec::new();
     gather(folder, &mut paths).map_err(BenchError::io(folder.display().to_string()))?;
     paths.sort();
-    let works: Result<Vec<Workload>, BenchError> = paths.iter().map(|path| workload(path)).collect();
-    works.and_then(|works| match works.is_empty() {
+    match paths.is_empty() {
         true => Err(BenchError::Wrong(format!("{}: there are no recordings", folder.display()))),
-        false => Ok(works),
-    })
+        false => Ok(paths),
+    }
 }
 
 fn workload(path: &Path) -> Result<Workload, BenchError> {
+    let (tasks, edges) = tasks_of(path)?;
+    Workload::new(tasks, &edges, Ties::ById).map_err(|error| BenchError::Wrong(format!("{}: {error}", path.display())))
+}
+
+/// The tasks of a recording, and who waits for whom.
+pub(super) type Recorded = (Vec<Task>, Vec<(u32, u32)>);
+
+/// Reads a recording.
+pub(super) fn tasks_of(path: &Path) -> Result<Recorded, BenchError> {
     let wrong = |error: String| BenchError::Wrong(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(BenchError::io(path.display().to_string()))?;
     let recorded = wfformat::read(&text).map_err(|refusal| wrong(refusal.to_string()))?;
@@ -109,7 +122,7 @@ fn workload(path: &Path) -> Result<Workload, BenchError> {
         seconds: task.runtime_s,
         ..Task::default()
     });
-    Workload::new(tasks.collect(), &edges, Ties::ById).map_err(|error| wrong(error.to_string()))
+    Ok((tasks.collect(), edges))
 }
 
 fn gather(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {

@@ -20,6 +20,19 @@ pub struct Budget {
     reserved: Usage,
     in_flight: u32,
     undeclared: u32,
+    /// Calls that came back and held something scarce.
+    returned: Vec<Returned>,
+}
+
+/// A call that came back and held something scarce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The number under which it was held.
+    pub scarce: u64,
+    /// What it used.
+    pub used: Usage,
+    /// How good its result was, from 0 to 10,000, if it says anything about the player.
+    pub quality: Option<u16>,
 }
 
 /// What a call may take at worst; `None` is not declared.
@@ -36,6 +49,20 @@ pub struct Need {
 pub struct Reservation {
     usage: Usage,
     undeclared: bool,
+    /// The number of what it holds beyond the budget; 0 for nothing.
+    scarce: u64,
+}
+
+impl Reservation {
+    /// The same, holding something scarce as well.
+    pub fn with_scarce(self, number: u64) -> Self {
+        Self { scarce: number, ..self }
+    }
+
+    /// The number of what it holds beyond the budget; 0 for nothing.
+    pub fn scarce(&self) -> u64 {
+        self.scarce
+    }
 }
 
 /// The answer to a request.
@@ -54,7 +81,8 @@ impl Budget {
     pub fn new(cost_limit: Option<u64>, token_limit: Option<u64>, parallel: u32) -> Self {
         let parallel = parallel.max(1);
         let (spent, reserved) = (Usage::default(), Usage::default());
-        Self { cost_limit, token_limit, parallel, spent, reserved, in_flight: 0, undeclared: 0 }
+        let returned = Vec::new();
+        Self { cost_limit, token_limit, parallel, spent, reserved, in_flight: 0, undeclared: 0, returned }
     }
 
     /// How many calls may still start.
@@ -104,17 +132,30 @@ impl Budget {
         self.reserved.tokens += usage.tokens;
         self.in_flight += 1;
         self.undeclared += u32::from(undeclared);
-        Grant::Granted(Reservation { usage, undeclared })
+        Grant::Granted(Reservation { usage, undeclared, scarce: 0 })
     }
 
     /// Sets nothing aside but counts the call: for what must be played whatever the budget says.
     pub fn force(&mut self) -> Reservation {
         self.in_flight += 1;
-        Reservation { usage: Usage::default(), undeclared: false }
+        Reservation { usage: Usage::default(), undeclared: false, scarce: 0 }
     }
 
     /// A call came back: frees what was set aside and books what it took.
     pub fn settle(&mut self, reservation: Reservation, used: Usage) {
+        self.settle_as(reservation, used, None);
+    }
+
+    /// What came back since the last look and held something scarce.
+    pub fn take_returned(&mut self) -> Vec<Returned> {
+        std::mem::take(&mut self.returned)
+    }
+
+    /// Settles, saying how good the result was.
+    pub fn settle_as(&mut self, reservation: Reservation, used: Usage, quality: Option<u16>) {
+        if reservation.scarce != 0 {
+            self.returned.push(Returned { scarce: reservation.scarce, used, quality });
+        }
         self.reserved.cost_micros -= reservation.usage.cost_micros;
         self.reserved.tokens -= reservation.usage.tokens;
         self.in_flight -= 1;

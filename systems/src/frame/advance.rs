@@ -79,7 +79,7 @@ fn ring(run: &mut Run, columns: &mut Columns<'_>, alarm: Alarm) {
         Alarm::Wall => {
             run.halt(RunStatus::Halted, "its time is up (`limits.wall`)".to_owned(), false);
         }
-        Alarm::Retry(..) => {}
+        Alarm::Retry(..) | Alarm::Refilled => {}
     }
 }
 

@@ -1,5 +1,7 @@
-//! Arbitrate: ready rows start while there is room and budget; what starts now leaves once this frame is committed.
+//! Arbitrate: ready rows start while there is room and budget, and what they take of what is scarce is theirs; what
+//! starts now leaves once this frame is committed.
 
+use crate::arbiter::{Intent, Scarce, Start};
 use crate::run::{FailedAttempt, Outgoing, Run, is_reconstruction};
 use crate::runs::Runs;
 use bevy_ecs::prelude::*;
@@ -11,7 +13,7 @@ use symphony_ecs_core::score::{Action, NodeSpec};
 use symphony_pit::arbitration::{Grant, Need};
 use symphony_pit::dag::{Block, Columns, NodeQuery};
 
-pub(super) fn arbitrate(mut runs: ResMut<Runs>, nodes: Query<'_, '_, NodeQuery>) {
+pub(super) fn arbitrate(mut runs: ResMut<Runs>, mut scarce: ResMut<Scarce>, nodes: Query<'_, '_, NodeQuery>) {
     let mut columns = Columns::of(nodes);
     for seat in runs.iter_mut().filter(|seat| seat.broken.is_none()) {
         let run = &mut seat.run;
@@ -22,6 +24,9 @@ pub(super) fn arbitrate(mut runs: ResMut<Runs>, nodes: Query<'_, '_, NodeQuery>)
         }
         start_all(run, &mut columns);
         start_from_backlog(run, &mut columns);
+    }
+    if scarce.is_on() {
+        scarce.settle(&mut runs, &mut columns);
     }
 }
 
@@ -58,7 +63,8 @@ fn start_pauses(run: &mut Run, columns: &mut Columns<'_>, block: &Block, candida
     let Some(first) = candidates.first() else { return 0 };
     let spec = block.score.spec(first.row);
     let Action::Pause(span) = spec.action else { return 0 };
-    if !spec.outputs.is_empty() {
+    // Where something is scarce, all starts of a frame stand in one order.
+    if !spec.outputs.is_empty() || run.wants.is_some() {
         return 0;
     }
     let room = candidates.len().min(run.budget.room() as usize);
@@ -105,6 +111,10 @@ fn start(run: &mut Run, columns: &mut Columns<'_>, block: &Block, row: Row) -> S
             return Started::Waits;
         }
         run.budget.launch(1);
+        if let Some(wants) = &mut run.wants {
+            wants.intents.push(Intent { block: block.id, row, choice, what: Start::Pause(*span) });
+            return Started::Now;
+        }
         run.start(columns, block, row, choice);
         run.pause(*span, block.id, &[row]);
         return Started::Now;
@@ -112,6 +122,10 @@ fn start(run: &mut Run, columns: &mut Columns<'_>, block: &Block, row: Row) -> S
     match run.budget.reserve(need(spec, choice)) {
         Grant::Wait => Started::Waits,
         Grant::Granted(reservation) => {
+            if let Some(wants) = &mut run.wants {
+                wants.intents.push(Intent { block: block.id, row, choice, what: Start::Call(reservation) });
+                return Started::Now;
+            }
             run.start(columns, block, row, choice);
             run.outbox.push_back((run.frame, Outgoing::Call(block.id, row, reservation)));
             Started::Now

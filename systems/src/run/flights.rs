@@ -9,7 +9,7 @@ use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{CallFailure, CallOutcome, Port, Usage};
 use symphony_ecs_core::types::{PortType, Schemas};
 use symphony_ecs_core::value::Value;
-use symphony_pit::arbitration::Reservation;
+use symphony_pit::arbitration::{ONE, Reservation};
 use symphony_pit::dag::{Block, Columns};
 
 /// A call that left.
@@ -63,7 +63,12 @@ impl Run {
                 Ok(outcome) => outcome.usage,
                 Err(failure) => failure.usage,
             };
-            self.budget.settle(flight.reservation, usage);
+            // Who was stopped or is not waited for says nothing about its player.
+            let quality = match flight.kind {
+                FlightKind::Row(..) if self.halting.is_none() => Some(if result.is_ok() { ONE } else { 0 }),
+                _ => None,
+            };
+            self.budget.settle_as(flight.reservation, usage, quality);
             match flight.kind {
                 FlightKind::Orphan => {}
                 FlightKind::Undo(index) => self.undo_ended(index, result.err().map(|failure| failure.message), usage),

@@ -105,6 +105,6 @@ impl Run {
     }
 }
 
-fn stopped() -> CallFailure {
+pub(super) fn stopped() -> CallFailure {
     CallFailure { class: ErrorClass::Cancelled, message: "stopped".into(), retry_after: None, usage: Usage::default() }
 }

@@ -5,6 +5,7 @@
 //! drift apart.
 
 mod bodies;
+mod displaced;
 mod failures;
 mod flights;
 mod halting;
@@ -29,6 +30,7 @@ pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
 
+use crate::arbiter::Wants;
 use crate::options::{Reusing, RunOptions};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
@@ -100,6 +102,8 @@ pub struct Run {
     pub(crate) candidates: Vec<Candidate>,
     /// Ready rows that wait for room, by priority.
     pub(crate) backlog: BinaryHeap<Queued>,
+    /// What its calls take of what is scarce; `None` for a run that takes nothing of it.
+    pub(crate) wants: Option<Wants>,
     /// Requests and cancellations that wait for their frame's commit.
     pub(crate) outbox: VecDeque<(u64, Outgoing)>,
     /// Calls in flight, by serial number.
@@ -113,6 +117,8 @@ pub struct Run {
     /// What is to happen later.
     pub(crate) timers: BinaryHeap<Reverse<Timer>>,
     timer_seq: u64,
+    /// When its time is up.
+    pub(crate) wall: Option<Time>,
     /// Undos of what was completed, in the order of completion.
     pub(crate) undo_log: Vec<UndoEntry>,
 
@@ -207,6 +213,8 @@ pub(crate) enum Alarm {
     Answer(Box<Answer>),
     /// Rows without outputs that play for the same time (virtual clock).
     Batch(BlockId, Vec<u32>),
+    /// Something scarce has refilled.
+    Refilled,
 }
 
 impl PartialEq for Timer {
@@ -257,6 +265,7 @@ impl Run {
             failures: Vec::new(),
             candidates: Vec::new(),
             backlog: BinaryHeap::new(),
+            wants: None,
             outbox: VecDeque::new(),
             flights: HashMap::new(),
             reconstructions: BTreeMap::new(),
@@ -264,6 +273,7 @@ impl Run {
             tries: BTreeMap::new(),
             timers: BinaryHeap::new(),
             timer_seq: 0,
+            wall: None,
             undo_log: Vec::new(),
             reusing: options.reusing.clone(),
             asked: (!options.asked.is_empty()).then(|| Arc::from(options.asked.as_slice())),
@@ -349,7 +359,7 @@ impl Run {
         let kept = self.timers.iter().filter_map(|Reverse(timer)| match timer.what {
             Alarm::Retry(block, row) => Some((timer.at, timer.seq, block, row, false)),
             Alarm::ApprovalOver(block, row) => Some((timer.at, timer.seq, block, row, true)),
-            Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => None,
+            Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) | Alarm::Refilled => None,
         });
         // A body that failed leaves the timers of its rows behind.
         let mut kept: Vec<_> = kept.filter(|(_, _, block, ..)| self.block(*block).is_some()).collect();
@@ -367,7 +377,7 @@ impl Run {
             let (block, row, waits) = match timer.what {
                 Alarm::Retry(block, row) => (block, row, Status::Backoff),
                 Alarm::ApprovalOver(block, row) => (block, row, Status::AwaitingApproval),
-                Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) => return true,
+                Alarm::Wall | Alarm::Answer(_) | Alarm::Batch(..) | Alarm::Refilled => return true,
             };
             let status = self.block(block).and_then(|block| columns.status.get(block.at(row)));
             status == Some(&waits) && seen.insert((block, row))
@@ -382,6 +392,7 @@ impl Run {
 
     /// The run must end within this much of its time.
     pub(crate) fn set_wall(&mut self, wall: Option<std::time::Duration>) {
+        self.wall = wall.map(|wall| Time::default().after(wall));
         if let Some(wall) = wall {
             self.plan(Time::default().after(wall), Alarm::Wall);
         }

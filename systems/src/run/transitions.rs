@@ -223,7 +223,9 @@ impl Run {
             let index = block.at(row);
             let same = u32::from(columns.choice[index].0) == choice;
             let tries = self.tries.entry((block.id, row)).or_default();
-            *tries = if same { *tries + 1 } else { 0 };
+            // Who gave way to another did not fail, and its attempt does not count.
+            let counts = u32::from(class != ErrorClass::Cancelled);
+            *tries = if same { *tries + counts } else { 0 };
             columns.choice[index] = Choice(choice as u8);
             columns.status[index] = Status::Backoff;
             self.plan(at, Alarm::Retry(block.id, row));

@@ -10,6 +10,7 @@
 //! at one instant ends before anything starts at it. Nothing is allocated per task, and a kernel plays many runs.
 
 use super::chance::{Chance, Draws};
+use super::line::Line;
 use super::lowest::LowestSet;
 use super::machines::Machines;
 use super::policy::Policy;
@@ -96,6 +97,8 @@ enum Ready {
     Queue { tasks: Vec<u32>, head: usize },
     /// By rank: `place_of` a task in the order of ranks, and the task at each place.
     Ranked { place_of: Vec<u32>, task_at: Vec<u32>, set: LowestSet },
+    /// As somebody else says.
+    Line(Box<dyn Line>),
 }
 
 impl Ready {
@@ -119,12 +122,17 @@ impl Ready {
                 *head = 0;
             }
             Self::Ranked { set, .. } => set.clear(),
+            Self::Line(line) => line.clear(),
         }
     }
 
     /// Takes in what became ready at one instant.
-    fn admit(&mut self, fresh: &mut Vec<u32>) {
+    fn admit(&mut self, fresh: &mut Vec<u32>, now: f64) {
         match self {
+            Self::Line(line) => {
+                fresh.sort_unstable();
+                fresh.drain(..).for_each(|task| line.admit(task, now));
+            }
             Self::Queue { tasks, .. } => {
                 fresh.sort_unstable();
                 tasks.append(fresh);
@@ -135,8 +143,9 @@ impl Ready {
         }
     }
 
-    fn next(&mut self) -> Option<u32> {
+    fn next(&mut self, now: f64) -> Option<u32> {
         match self {
+            Self::Line(line) => line.next(now),
             Self::Queue { tasks, head } => {
                 let task = tasks.get(*head).copied();
                 *head += usize::from(task.is_some());
@@ -150,6 +159,7 @@ impl Ready {
         match self {
             Self::Queue { tasks, head } => *head == tasks.len(),
             Self::Ranked { set, .. } => set.is_empty(),
+            Self::Line(line) => line.is_empty(),
         }
     }
 }
@@ -157,6 +167,16 @@ impl Ready {
 impl<'a> Kernel<'a> {
     /// A kernel for one workload, set of machines and policy.
     pub fn new(work: &'a Workload, machines: &'a Machines, policy: Policy, chance: Chance) -> Self {
+        let ready = Ready::of(work, machines, policy);
+        Self::with(work, machines, policy, ready, chance)
+    }
+
+    /// A kernel whose ready tasks start in the order of a line, on the free machine of the lowest number.
+    pub fn in_line(work: &'a Workload, machines: &'a Machines, line: Box<dyn Line>, chance: Chance) -> Self {
+        Self::with(work, machines, Policy::Fifo, Ready::Line(line), chance)
+    }
+
+    fn with(work: &'a Workload, machines: &'a Machines, policy: Policy, ready: Ready, chance: Chance) -> Self {
         let machine_of = machines.preferred(policy);
         let speed_of = machine_of.iter().map(|machine| machines.speed(*machine)).collect();
         let slots = machine_of.len();
@@ -171,7 +191,7 @@ impl<'a> Kernel<'a> {
             in_slot: vec![0; slots],
             free: LowestSet::below(slots),
             busy: 0,
-            ready: Ready::of(work, machines, policy),
+            ready,
             fresh: Vec::new(),
             passing: Vec::new(),
             waits: vec![0; work.len()],
@@ -194,13 +214,13 @@ impl<'a> Kernel<'a> {
         }
         loop {
             self.settle(now, &mut seen);
-            self.ready.admit(&mut self.fresh);
+            self.ready.admit(&mut self.fresh, now);
             self.start(now, &draws, &mut outcome, &mut seen);
             let Some(Reverse((instant, _))) = self.events.peek().copied() else { break };
             now = f64::from_bits(instant);
             while let Some(Reverse((_, what))) = self.events.peek().copied().filter(|Reverse((at, _))| *at == instant) {
                 self.events.pop();
-                self.end(what, &draws, &mut outcome);
+                self.end(what, now, &draws, &mut outcome);
             }
         }
         outcome.makespan = now;
@@ -256,7 +276,10 @@ impl<'a> Kernel<'a> {
     fn start(&mut self, now: f64, draws: &Draws, outcome: &mut Outcome, seen: &mut impl FnMut(Span)) {
         while !self.ready.is_empty() {
             let Some(slot) = self.free.take_lowest() else { break };
-            let Some(task) = self.ready.next() else { break };
+            let Some(task) = self.ready.next(now) else {
+                self.free.insert(slot);
+                break;
+            };
             let place = task as usize;
             let mut seconds = self.work.seconds[place];
             let mut attempt = 1;
@@ -281,7 +304,7 @@ impl<'a> Kernel<'a> {
     }
 
     /// Something ended: a task in a slot, or one without.
-    fn end(&mut self, what: u32, draws: &Draws, outcome: &mut Outcome) {
+    fn end(&mut self, what: u32, now: f64, draws: &Draws, outcome: &mut Outcome) {
         if what & IDLE != 0 {
             self.passing.push(what & !IDLE);
             return;
@@ -289,6 +312,9 @@ impl<'a> Kernel<'a> {
         let task = self.in_slot[what as usize];
         self.free.insert(what);
         self.busy -= 1;
+        if let Ready::Line(line) = &mut self.ready {
+            line.ended(task, now);
+        }
         if let Some(failed) = self.failed.get_mut(task as usize)
             && draws.fails(task, *failed + 1)
         {
