@@ -102,6 +102,7 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         reusing: None,
         asked: Vec::new(),
         sketches: false,
+        tracking: None,
     }
 }
 

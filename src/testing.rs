@@ -82,6 +82,7 @@ pub fn play(
         reusing: None,
         asked: Vec::new(),
         sketches: false,
+        tracking: None,
     };
     let slot = orchestra.play(&options, None);
     let status = orchestra.play_to_end(slot);

@@ -7,6 +7,7 @@ use symphony_ecs_core::melody::model::Limits;
 use symphony_ecs_core::ports::ReusePort;
 use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
+use symphony_pit::dag::Lore;
 
 /// How a run reuses the results of finished calls.
 pub struct Reusing {
@@ -63,6 +64,8 @@ pub struct RunOptions {
     pub asked: Vec<bool>,
     /// Whether it writes down what each call is made of (see [`Sketch`](crate::run::Sketch)).
     pub sketches: bool,
+    /// What is known of nodes from earlier runs, if the run keeps its slack and learns. It plays the same without.
+    pub tracking: Option<Arc<Lore>>,
 }
 
 impl RunOptions {
@@ -81,6 +84,7 @@ impl RunOptions {
             reusing: None,
             asked: Vec::new(),
             sketches: false,
+            tracking: None,
         }
     }
 }

@@ -220,6 +220,10 @@ impl Orchestra {
         self.world.resource::<Runs>().get(slot).map(|seat| &seat.run)
     }
 
+    pub(crate) fn run_mut(&mut self, slot: RunSlot) -> Option<&mut Run> {
+        self.world.resource_mut::<Runs>().into_inner().get_mut(slot).map(|seat| &mut seat.run)
+    }
+
     /// Counts of a run.
     pub fn tally(&self, slot: RunSlot) -> Tally {
         self.run(slot).map(|run| run.tally).unwrap_or_default()

@@ -53,21 +53,33 @@ fn start_all(run: &mut Run, columns: &mut Columns<'_>) {
     }
 }
 
-/// Starts the rows at the head of the list that only take time and are alike, as far as there is room; says how many.
+/// Starts the rows at the head of the list that only take time, as far as there is room; says how many.
 fn start_pauses(run: &mut Run, columns: &mut Columns<'_>, block: &Block, candidates: &[Candidate]) -> usize {
-    let Some(first) = candidates.first() else { return 0 };
-    let spec = block.score.spec(first.row);
-    let Action::Pause(span) = spec.action else { return 0 };
-    if !spec.outputs.is_empty() {
-        return 0;
-    }
+    let span_of = |row: Row| {
+        let spec = block.score.spec(row);
+        match spec.action {
+            Action::Pause(span) if spec.outputs.is_empty() => Some(span),
+            _ => None,
+        }
+    };
+    let Some(first) = candidates.first().and_then(|candidate| span_of(candidate.row)) else { return 0 };
     let room = candidates.len().min(run.budget.room() as usize);
-    let alike = |candidate: &&Candidate| std::ptr::eq(block.score.spec(candidate.row), spec);
     let mut rows = std::mem::take(&mut run.scratch.functions);
-    rows.extend(candidates[..room].iter().take_while(alike).map(|candidate| candidate.row));
+    // Rows that end together are told together.
+    let (mut span, mut alike) = (first, 0);
+    for candidate in &candidates[..room] {
+        let Some(own) = span_of(candidate.row) else { break };
+        if own != span {
+            run.pause(span, block.id, &rows[alike..]);
+            (span, alike) = (own, rows.len());
+        }
+        rows.push(candidate.row);
+    }
+    if rows.len() > alike {
+        run.pause(span, block.id, &rows[alike..]);
+    }
     run.budget.launch(rows.len() as u32);
     run.start_plain(columns, block, &rows);
-    run.pause(span, block.id, &rows);
     let started = rows.len();
     rows.clear();
     run.scratch.functions = rows;

@@ -75,6 +75,9 @@ pub fn restore(
         let (world, nodes) = orchestra.world();
         let mut columns = Columns::of(nodes.query_mut(world));
         take_up(&mut run, &mut columns);
+        if let Some(tracking) = &mut run.tracking {
+            tracking.forget();
+        }
     }
     Ok(orchestra.seat_restored(|slot| {
         run.slot = slot;

@@ -14,6 +14,7 @@ mod requests;
 mod reuse;
 mod settings;
 mod sketch;
+mod tracking;
 mod transitions;
 mod undo;
 mod values;
@@ -25,6 +26,7 @@ pub use halting::Halting;
 pub(crate) use notices::{is_reconstruction, player_word};
 pub(crate) use reconstruct::Cause;
 pub use sketch::{Fate, Sketch};
+pub use tracking::{Tracking, kind_of, plays};
 pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
@@ -122,6 +124,8 @@ pub struct Run {
     pub(crate) asked: Option<Arc<[bool]>>,
     /// What the newest call of each path was made of, if anybody wants to know.
     pub sketches: Option<BTreeMap<String, Sketch>>,
+    /// Its slack and what it teaches, if it is tracked.
+    pub tracking: Option<Box<Tracking>>,
 
     /// Whether events are recorded.
     pub(crate) recording: bool,
@@ -230,13 +234,15 @@ impl Run {
     /// A run that has not begun.
     pub(crate) fn new(slot: RunSlot, options: &RunOptions) -> Self {
         let limits = &options.limits;
+        let scores = scores_of(&options.score);
+        let tracking = options.tracking.clone().map(|known| Box::new(Tracking::new(known, &scores)));
         Self {
             id: options.id.clone(),
             slot,
             clock: options.clock,
             now: Time::default(),
             seed: options.seed,
-            scores: scores_of(&options.score),
+            scores,
             status: RunStatus::Playing,
             halting: None,
             outputs: Vec::new(),
@@ -268,6 +274,7 @@ impl Run {
             reusing: options.reusing.clone(),
             asked: (!options.asked.is_empty()).then(|| Arc::from(options.asked.as_slice())),
             sketches: options.sketches.then(BTreeMap::new),
+            tracking,
             recording: options.record,
             noticing: options.notices,
             events: Vec::new(),
