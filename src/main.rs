@@ -11,6 +11,7 @@ mod inputs;
 mod interrupt;
 mod opening;
 mod past;
+mod pit;
 mod players;
 mod playing;
 mod preferences;

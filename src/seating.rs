@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::opening::Opened;
+use crate::pit::dag;
 use crate::players;
 use crate::playing::{self, Ending, Word};
 use crate::rehearsal;
@@ -138,6 +139,7 @@ impl Seating<'_> {
         options.asked = self.birth.wanted.asked(&score)?;
         if !matches!(beginning, Beginning::Rehearsed) {
             options.reusing = Some(Arc::new(self.reusing(&score)?));
+            options.tracking = Some(Arc::new(dag::known(self.state)));
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
@@ -148,6 +150,9 @@ impl Seating<'_> {
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
         let exit = conclude(&mut orchestra, slot, &words, view, kept);
         drop(control);
+        if let Some(lesson) = orchestra.learned(slot) {
+            dag::learn(self.state, &lesson);
+        }
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
         exit
