@@ -104,6 +104,7 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         asked: Vec::new(),
         sketches: false,
         tracking: None,
+        rescore: None,
     }
 }
 

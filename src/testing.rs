@@ -83,6 +83,7 @@ pub fn play(
         asked: Vec::new(),
         sketches: false,
         tracking: None,
+        rescore: None,
     };
     let slot = orchestra.play(&options, None);
     let status = orchestra.play_to_end(slot);

@@ -88,6 +88,7 @@ pub fn explain(
         asked,
         sketches: true,
         tracking: None,
+        rescore: None,
     };
     let now = played_by_nobody(&options, artifacts);
     let known_path = |sketches: &BTreeMap<String, Sketch>| sketches.contains_key(node);

@@ -1,5 +1,6 @@
 //! What a run is told when it begins.
 
+use crate::run::Rescore;
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::RunId;
@@ -66,6 +67,18 @@ pub struct RunOptions {
     pub sketches: bool,
     /// What is known of nodes from earlier runs, if the run keeps its slack and learns. It plays the same without.
     pub tracking: Option<Arc<Lore>>,
+    /// Makes scores of edits, if the run may be rewired while it plays.
+    pub rescore: Option<RescoreHandle>,
+}
+
+/// Who makes scores of edits.
+#[derive(Clone)]
+pub struct RescoreHandle(pub Arc<dyn Rescore>);
+
+impl std::fmt::Debug for RescoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RescoreHandle")
+    }
 }
 
 impl RunOptions {
@@ -85,6 +98,7 @@ impl RunOptions {
             asked: Vec::new(),
             sketches: false,
             tracking: None,
+            rescore: None,
         }
     }
 }

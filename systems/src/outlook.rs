@@ -33,7 +33,7 @@ pub struct NodeOutlook {
     pub head: Time,
     /// How long it takes, or took.
     pub took: u64,
-    /// The longest path from its start to the end of the run.
+    /// The longest path from its start to the end of the run; 0 once it is over.
     pub tail: u64,
     /// How much later it may end without the run ending later; none once it is over.
     pub slack: Option<u64>,
@@ -63,7 +63,7 @@ impl Orchestra {
             status: *status,
             head: slack.head(row),
             took: slack.took(row),
-            tail: slack.tail(row),
+            tail: if status.is_over() { 0 } else { slack.tail(row) },
             slack: (!status.is_over()).then(|| slack.slack(row)),
         });
         Some(Outlook { now, end: slack.end(), critical: slack.critical_path(&score.topology), nodes: nodes.collect() })

@@ -6,7 +6,7 @@
 use super::packed::Packed;
 use super::validate::validate;
 use crate::orchestra::Orchestra;
-use crate::run::{MapState, Run, Tally, UndoEntry};
+use crate::run::{Edit, MapState, Run, Tally, UndoEntry};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
@@ -44,6 +44,9 @@ struct State {
     /// Rows that wait for what their reconstruction takes, with why their players failed.
     #[serde(default)]
     reconstructions: Vec<(BlockId, Row, ErrorClass, String)>,
+    /// Edits of the melody that have taken effect, in order.
+    #[serde(default)]
+    edits: Vec<Edit>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,6 +140,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
         undo_log: run.undo_log.clone(),
         timers: run.durable_timers(),
         reconstructions: reconstructions.collect(),
+        edits: run.edits.clone(),
     };
     let mut blob = vec![VERSION];
     rmp_serde::encode::write(&mut blob, &state).ok()?;
@@ -160,6 +164,10 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
     run.tries = state.tries.into_iter().map(|(block, row, tries)| ((block, row), tries)).collect();
     if state.block_count > MOST_BLOCKS || state.notice_seq > MOST_COUNTED || state.tally.nodes > MOST_COUNTED {
         return Err("checkpoint: it counts more than a run can hold".to_owned());
+    }
+    for edit in state.edits {
+        let score = run.rescored(&edit).map_err(|why| format!("checkpoint: an edit of the melody: {why}"))?;
+        run.adopt(edit, &score);
     }
     run.blocks.resize_with(state.block_count as usize, || None);
     for block in state.blocks {

@@ -11,6 +11,7 @@ mod halting;
 mod notices;
 mod reconstruct;
 mod requests;
+mod reroute;
 mod reuse;
 mod settings;
 mod sketch;
@@ -25,6 +26,8 @@ pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
 pub(crate) use notices::{is_reconstruction, player_word};
 pub(crate) use reconstruct::Cause;
+pub(crate) use reroute::Rerouting;
+pub use reroute::{Edit, Rerouted, Rescore};
 pub use sketch::{Fate, Sketch};
 pub use tracking::{Tracking, kind_of, plays};
 pub(crate) use transitions::can_pass;
@@ -126,6 +129,12 @@ pub struct Run {
     pub sketches: Option<BTreeMap<String, Sketch>>,
     /// Its slack and what it teaches, if it is tracked.
     pub tracking: Option<Box<Tracking>>,
+    /// Makes scores of edits.
+    pub(crate) rescore: Option<Arc<dyn Rescore>>,
+    /// Edits that have taken effect, in order.
+    pub(crate) edits: Vec<Edit>,
+    /// Edits that wait for the next walk.
+    pub(crate) routes: VecDeque<Rerouting>,
 
     /// Whether events are recorded.
     pub(crate) recording: bool,
@@ -275,6 +284,9 @@ impl Run {
             asked: (!options.asked.is_empty()).then(|| Arc::from(options.asked.as_slice())),
             sketches: options.sketches.then(BTreeMap::new),
             tracking,
+            rescore: options.rescore.as_ref().map(|handle| Arc::clone(&handle.0)),
+            edits: Vec::new(),
+            routes: VecDeque::new(),
             recording: options.record,
             noticing: options.notices,
             events: Vec::new(),
@@ -316,6 +328,7 @@ impl Run {
         self.answers.is_empty()
             && self.alarms.is_empty()
             && self.commands.is_empty()
+            && self.routes.is_empty()
             && self.pauses.is_empty()
             && self.dirty.is_empty()
             && self.hungry_maps.is_empty()

@@ -8,7 +8,7 @@ use symphony_ecs_core::clock::Time;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::score::{Action, NodeSpec, Score};
-use symphony_pit::dag::{Block, KindName, Lore, ScoreShapes, Slack};
+use symphony_pit::dag::{Block, KindName, Lore, RowMap, ScoreShapes, Slack};
 
 /// What is kept of a run that is tracked.
 pub struct Tracking {
@@ -59,6 +59,24 @@ impl Tracking {
         let took: Vec<u64> = score.specs.iter().map(|spec| self.expected(score, spec)).collect();
         let fresh = Slack::new(&score.topology, |row| took[spec_ix(score, row)]);
         self.scores.push(ScoreLore { kinds, shapes, fresh });
+    }
+
+    /// The melody has another score, and further bodies may have come.
+    pub(crate) fn rescored(&mut self, scores: &[Arc<Score>], map: &RowMap) {
+        let Some(score) = scores.first() else { return };
+        let mut bodies = std::mem::take(&mut self.scores);
+        self.learn_score(score);
+        if let (Some(first), Some(mut new)) = (bodies.first_mut(), self.scores.pop()) {
+            if let Some(Some(slack)) = self.slack.first_mut() {
+                let took = |row| new.fresh.took(row);
+                **slack = slack.recompiled(&score.topology, |row| map.from(row), took);
+            }
+            std::mem::swap(first, &mut new);
+        }
+        self.scores = bodies;
+        for body in scores.iter().skip(self.scores.len()) {
+            self.learn_score(body);
+        }
     }
 
     /// A body opens, or starts over.

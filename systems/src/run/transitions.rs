@@ -334,6 +334,7 @@ impl Run {
         self.backlog.clear();
         self.dirty.clear();
         self.to_open.clear();
+        self.routes.clear();
         self.answers.clear();
     }
 }
