@@ -18,6 +18,7 @@ mod preferences;
 mod recover;
 mod rehearsal;
 mod rerun;
+mod rewriting;
 mod seating;
 mod simulate;
 mod state;

@@ -1,7 +1,7 @@
 //! Seating a run: the orchestra with its ports, its journal and its socket, around the loop that plays it.
 
 use crate::birth::Birth;
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
@@ -10,6 +10,7 @@ use crate::pit::dag;
 use crate::players;
 use crate::playing::{self, Ending, Word};
 use crate::rehearsal;
+use crate::rewriting;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -104,7 +105,7 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         asked: Vec::new(),
         sketches: false,
         tracking: None,
-        rescore: None,
+        rescore: Some(rewriting::rescore(opened, &birth.path, &birth.readings, &birth.settings)),
     }
 }
 
@@ -219,6 +220,15 @@ pub fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginnin
                 restore(orchestra, options, &from, Some(Box::new(journal))).map_err(|error| journal_failure(&error))?;
             for command in commands {
                 match serde_json::from_str(&command.json) {
+                    Ok(control::Command::Reroute { change, by }) => {
+                        let answer = playing::rewire(orchestra, slot, &change, by.as_deref());
+                        if !answer.ok {
+                            eprintln!(
+                                "warning: an edit that was left is refused: {}",
+                                answer.message.unwrap_or_default()
+                            );
+                        }
+                    }
                     Ok(known) => {
                         if let Some(command) = playing::command_of(&known) {
                             orchestra.command(slot, command);

@@ -11,6 +11,7 @@ mod recovering;
 mod rerun;
 mod resuming;
 mod simulate;
+mod tracker;
 mod travelling;
 mod triggers;
 

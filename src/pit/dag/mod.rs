@@ -4,6 +4,7 @@ mod kinds;
 mod lore;
 mod outlook;
 mod plan;
+mod reroute;
 
 pub use lore::{add as learn, known};
 
@@ -24,6 +25,7 @@ Examples:
   symphony pit dag last
   symphony pit dag r06fk2q --json
   symphony pit dag kinds
+  symphony pit dag reroute last --add lint.toml --remove review
   symphony pit dag plan last --lose-artifact draft.text --lose-player instrument:openai-chat/ask"
 )]
 pub struct Dag {
@@ -41,6 +43,7 @@ pub struct Dag {
 enum What {
     Kinds(kinds::Kinds),
     Plan(plan::Plan),
+    Reroute(reroute::Reroute),
 }
 
 impl Dag {
@@ -49,6 +52,7 @@ impl Dag {
             None => outlook::show(state, &self.run, self.json),
             Some(What::Kinds(kinds)) => kinds.run(state),
             Some(What::Plan(plan)) => plan.run(state),
+            Some(What::Reroute(reroute)) => reroute.run(state),
         }
     }
 }

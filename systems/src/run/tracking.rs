@@ -10,6 +10,9 @@ use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::score::{Action, NodeSpec, Score};
 use symphony_pit::dag::{Block, KindName, Lore, RowMap, ScoreShapes, Slack};
 
+/// One row is looked at again for so many that end; a question about slack brings the rest.
+const SLICE: u32 = 8;
+
 /// What is kept of a run that is tracked.
 pub struct Tracking {
     /// What was known when it began.
@@ -136,6 +139,8 @@ impl Tracking {
             }
             *times += 1;
         }
+        // What is not as it was thought is put right in slices, as fast as rows end.
+        slack.repair(&block.score.topology, 1 + rows.len() as u32 / SLICE);
         for kind in self.touched.drain(..) {
             let times = std::mem::take(&mut self.batch[kind as usize]);
             self.learned.finished(kind, together.unwrap_or_default(), times.into());
