@@ -12,6 +12,7 @@ use symphony_ecs_core::components::Status;
 use symphony_ecs_core::events::{Notice, RunStatus};
 use symphony_ecs_core::ids::RunSlot;
 use symphony_ecs_core::score::Score;
+use symphony_ecs_core::value::Value;
 use symphony_pit::dag::Lore;
 use symphony_systems::options::RescoreHandle;
 use symphony_systems::orchestra::NodeView;
@@ -218,7 +219,10 @@ fn record(rng: &mut Rng, first: &Melody) -> Record {
     Record { frames: (0..).zip(frames).collect(), checkpoints, notices, nodes, last, edits }
 }
 
-fn values(nodes: &[NodeView]) -> BTreeMap<&str, (Status, &[(String, symphony_ecs_core::value::Value)])> {
+/// How each node stands, and what it gave.
+type Values<'n> = BTreeMap<&'n str, (Status, &'n [(String, Value)])>;
+
+fn values(nodes: &[NodeView]) -> Values<'_> {
     nodes
         .iter()
         .filter(|node| !node.path.contains('.'))

@@ -51,8 +51,8 @@ impl Losses {
         let whole = sizes.iter().fold(1u64, |all, size| all.saturating_add(*size));
         let mut graph = DiGraph::<(), u64, u32>::new();
         (0..2 * rows + 2).for_each(|_| _ = graph.add_node(()));
-        for row in 0..rows {
-            graph.add_edge(node(2 * row), node(2 * row + 1), sizes[row]);
+        for (row, size) in sizes.into_iter().enumerate() {
+            graph.add_edge(node(2 * row), node(2 * row + 1), size);
             if self.barred[row] || self.choice(row).is_none() {
                 graph.add_edge(node(once), node(2 * row), whole);
             }

@@ -116,7 +116,7 @@ fn bucket_of(nanos: u64) -> usize {
 
 fn middle_of(bucket: usize) -> u64 {
     let (octave, fine) = (bucket as u32 / FINE, bucket as u32 % FINE);
-    (u64::from(FINE + fine) * 2 + 1) * 125 / 2 << octave
+    ((u64::from(FINE + fine) * 2 + 1) * 125 / 2) << octave
 }
 
 /// As it is written: buckets that hold something, by their number.
