@@ -51,7 +51,8 @@ def main() -> None:
     sorter, built = measure(lambda: build(graph))
     walked, run = measure(lambda: walk(sorter))
     if walked != len(graph):
-        raise SystemExit(f"{walked} of {len(graph)} nodes were walked")
+        message = f"{walked} of {len(graph)} nodes were walked"
+        raise SystemExit(message)
     whole = Span(built.cpu_ns + run.cpu_ns, built.wall_ns + run.wall_ns) if order.case == "play" else run
     line = {
         "peer": f"graphlib of Python {platform.python_version()}",

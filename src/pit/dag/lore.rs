@@ -70,7 +70,8 @@ fn try_add(path: &Path, lesson: &Lore) -> io::Result<()> {
     lore.merge(lesson);
     let beside = path.with_extension(format!("{}.part", std::process::id()));
     let mut out = File::create(&beside)?;
-    let written = out.write_all(lore.to_json().as_bytes()).and_then(|()| out.sync_all());
+    // Not worth a wait for the disk: what a power cut spoils is warned of, and learned again.
+    let written = out.write_all(lore.to_json().as_bytes());
     let placed = written.and_then(|()| fs::rename(&beside, path));
     if placed.is_err() {
         let _ = fs::remove_file(&beside);
