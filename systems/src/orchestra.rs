@@ -113,6 +113,9 @@ impl Orchestra {
         NodeTable::grow(&mut self.world, root.rows());
         self.world.resource_mut::<Runs>().seat(|slot| {
             let mut run = Run::new(slot, options);
+            if let Some(tracking) = &mut run.tracking {
+                tracking.prepare(&root);
+            }
             run.begin();
             run.open_root(options);
             Seat::new(run, journal)

@@ -57,12 +57,20 @@ pub struct Slack {
 impl Slack {
     /// The slack of a score that has not begun, from how long each row is thought to take (nanoseconds).
     pub fn new(topology: &Topology, took: impl Fn(u32) -> u64) -> Self {
+        Self::of(topology, (0..topology.rows()).map(took).collect(), |_| 0)
+    }
+
+    /// Heads and tails in one sweep each. `known` is the head of a row that has begun, 0 for others.
+    fn of(topology: &Topology, mut took: Vec<u64>, known: impl Fn(u32) -> u64) -> Self {
         let rows = topology.rows();
-        let took: Vec<u64> = (0..rows).map(|row| took(row).min(TIME >> 1)).collect();
+        took.iter_mut().for_each(|took| *took = (*took).min(TIME >> 1));
         let mut head = vec![0u64; rows as usize];
         for row in 0..rows {
-            let end = |producer: &u32| head[*producer as usize].saturating_add(took[*producer as usize]).min(TIME);
-            head[row as usize] = topology.waited(row).iter().map(end).max().unwrap_or(0);
+            let end =
+                |producer: &u32| (head[*producer as usize] & TIME).saturating_add(took[*producer as usize]).min(TIME);
+            let known = known(row);
+            let begun = known & BEGAN != 0;
+            head[row as usize] = if begun { known } else { topology.waited(row).iter().map(end).max().unwrap_or(0) };
         }
         let pages = (rows as usize).div_ceil(PAGE);
         let mut slack = Self {
@@ -338,18 +346,7 @@ impl Slack {
         if head.len() != rows || took.len() != rows {
             return None;
         }
-        let mut slack = Self::new(topology, |row| took[row as usize]);
-        for (row, kept) in (0u32..).zip(head) {
-            if kept & BEGAN != 0 {
-                slack.head[row as usize] = kept;
-                slack.mark(row);
-                slack.cut(row);
-                for producer in topology.waited(row) {
-                    slack.cut(*producer);
-                }
-            }
-        }
-        Some(slack)
+        Some(Self::of(topology, took, |row| head[row as usize]))
     }
 
     /// The slack after the score was compiled anew. `from` says which row of the old score each row was; what is new
@@ -364,9 +361,7 @@ impl Slack {
         let rows = || 0..topology.rows();
         let kept = rows().map(|row| old(row).map_or(0, |old| self.head[old as usize])).collect();
         let took = rows().map(|row| old(row).map_or_else(|| took(row), |old| self.took(old))).collect();
-        let mut slack = Self::restored(topology, kept, took).unwrap_or_default();
-        slack.repair(topology, u32::MAX);
-        slack
+        Self::restored(topology, kept, took).unwrap_or_default()
     }
 }
 

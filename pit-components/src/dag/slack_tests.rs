@@ -139,7 +139,6 @@ proptest! {
                     placed.sort_unstable();
                     graph = Topology::from_sorted(count + 2, &placed);
                     let from = |row: u32| Some(order[row as usize]).filter(|old| *old < count);
-                    slack.repair(&old, u32::MAX);
                     slack = slack.recompiled(&graph, from, |_| span);
                     let fresh = Known { took: span, ..Known::default() };
                     known = order.iter().map(|node| known.get(*node as usize).copied().unwrap_or(fresh)).collect();
@@ -152,8 +151,7 @@ proptest! {
                 while slack.repair(&graph, most) == most {}
                 check(&slack, &graph, &known)?;
                 let (head, took) = slack.kept();
-                let mut again = Slack::restored(&graph, head.to_vec(), took.to_vec()).expect("it fits");
-                again.repair(&graph, u32::MAX);
+                let again = Slack::restored(&graph, head.to_vec(), took.to_vec()).expect("it fits");
                 check(&again, &graph, &known)?;
             }
         }

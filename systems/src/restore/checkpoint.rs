@@ -244,13 +244,10 @@ fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) ->
     };
     block.find_groups(&columns);
     if let Some(tracking) = &mut run.tracking {
-        tracking.opened(&block);
         let head = state.head.0.into_iter().map(|head| head.rotate_right(2)).collect();
-        match Slack::restored(&block.score.topology, head, state.took.0) {
-            Some(slack) => tracking.restore(block.id, slack),
-            // It was not tracked: what has begun is known, and that it was by now.
-            None => tracking.catch_up(block.id, &state.status.0, run.now),
-        }
+        let kept = Slack::restored(&block.score.topology, head, state.took.0);
+        // If it was not tracked, what has begun is known, and that it was by now.
+        tracking.restore(&block, kept, &state.status.0, run.now);
     }
     match run.blocks.get_mut(place) {
         Some(free @ None) => *free = Some(Box::new(block)),

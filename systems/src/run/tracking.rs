@@ -32,8 +32,17 @@ pub struct Tracking {
 struct ScoreLore {
     kinds: Vec<u32>,
     shapes: ScoreShapes,
-    /// The slack of a body that has not begun.
-    fresh: Slack,
+    /// How long each spec is thought to take.
+    took: Vec<u64>,
+    /// The slack of a body that has not begun, once one opens.
+    fresh: Option<Slack>,
+}
+
+impl ScoreLore {
+    fn fresh(&mut self, score: &Score) -> &mut Slack {
+        let took = &self.took;
+        self.fresh.get_or_insert_with(|| Slack::new(&score.topology, |row| took[spec_ix(score, row)]))
+    }
 }
 
 impl Tracking {
@@ -60,8 +69,14 @@ impl Tracking {
         let labels: Vec<u64> = score.specs.iter().map(label_of).collect();
         let shapes = ScoreShapes::of(&score.topology, |row| labels[spec_ix(score, row)]);
         let took: Vec<u64> = score.specs.iter().map(|spec| self.expected(score, spec)).collect();
-        let fresh = Slack::new(&score.topology, |row| took[spec_ix(score, row)]);
-        self.scores.push(ScoreLore { kinds, shapes, fresh });
+        self.scores.push(ScoreLore { kinds, shapes, took, fresh: None });
+    }
+
+    /// The melody is about to open.
+    pub(crate) fn prepare(&mut self, score: &Score) {
+        if let Some(lore) = self.scores.first_mut() {
+            lore.fresh(score);
+        }
     }
 
     /// The melody has another score, and further bodies may have come.
@@ -71,7 +86,7 @@ impl Tracking {
         self.learn_score(score);
         if let (Some(first), Some(mut new)) = (bodies.first_mut(), self.scores.pop()) {
             if let Some(Some(slack)) = self.slack.first_mut() {
-                let took = |row| new.fresh.took(row);
+                let took = |row| new.took[spec_ix(score, row)];
                 **slack = slack.recompiled(&score.topology, |row| map.from(row), took);
             }
             std::mem::swap(first, &mut new);
@@ -90,10 +105,13 @@ impl Tracking {
             self.slack.resize_with(place + 1, || None);
         }
         match &mut self.slack[place] {
-            Some(slack) => slack.as_mut().clone_from(&lore.fresh),
+            Some(slack) => slack.as_mut().clone_from(lore.fresh(&block.score)),
             // The melody itself opens once.
-            empty if block.parent.is_none() => *empty = Some(Box::new(std::mem::take(&mut lore.fresh))),
-            empty => *empty = Some(Box::new(lore.fresh.clone())),
+            empty if block.parent.is_none() => {
+                lore.fresh(&block.score);
+                *empty = lore.fresh.take().map(Box::new);
+            }
+            empty => *empty = Some(Box::new(lore.fresh(&block.score).clone())),
         }
     }
 
@@ -183,15 +201,25 @@ impl Tracking {
         self.slack.get_mut(block.0 as usize)?.as_deref_mut()
     }
 
-    /// Puts in what a checkpoint kept.
-    pub(crate) fn restore(&mut self, block: BlockId, slack: Slack) {
-        if let Some(known) = self.slack.get_mut(block.0 as usize) {
-            *known = Some(Box::new(slack));
+    /// Puts in what a checkpoint kept of an open body, or what its rows say if it kept nothing.
+    pub(crate) fn restore(&mut self, block: &Block, kept: Option<Slack>, status: &[Status], now: Time) {
+        match kept {
+            Some(slack) => {
+                let place = block.id.0 as usize;
+                if self.slack.len() <= place {
+                    self.slack.resize_with(place + 1, || None);
+                }
+                self.slack[place] = Some(Box::new(slack));
+            }
+            None => {
+                self.opened(block);
+                self.catch_up(block.id, status, now);
+            }
         }
     }
 
     /// Rows stand like this by now, whenever that came to be.
-    pub(crate) fn catch_up(&mut self, block: BlockId, status: &[Status], now: Time) {
+    fn catch_up(&mut self, block: BlockId, status: &[Status], now: Time) {
         let Some(slack) = self.slack_mut(block) else { return };
         for (row, status) in (0u32..).zip(status) {
             match status {

@@ -6,11 +6,9 @@
 //! number up. Kept are the most frequent: when the table is full all counts are halved and what is down to nothing goes
 //! (lossy counting, Manku and Motwani, 2002), so its size is bounded.
 
-use foldhash::quality::FixedState;
 use foldhash::{HashMap, HashMapExt as _};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _};
 use symphony_ecs_core::score::Topology;
 
 /// Shapes that are kept.
@@ -48,20 +46,15 @@ pub struct Shapes(BTreeMap<String, Shape>);
 impl ScoreShapes {
     /// The shapes of a score's rows, from the label of each row's kind.
     pub fn of(topology: &Topology, label: impl Fn(u32) -> u64) -> Self {
-        let state = FixedState::with_seed(0x7368_6170);
         let rows = topology.rows();
         let mut labels: Vec<u64> = (0..rows).map(label).collect();
         let mut refined = labels.clone();
-        let mut before = Vec::new();
         for _ in 0..2 {
             for row in 0..rows {
-                before.clear();
-                before.extend(topology.pred(row).iter().map(|producer| labels[*producer as usize]));
-                before.sort_unstable();
-                let mut hash = state.build_hasher();
-                hash.write_u64(labels[row as usize]);
-                before.iter().for_each(|label| hash.write_u64(*label));
-                refined[row as usize] = hash.finish();
+                // A sum, so that the order of the producers does not matter.
+                let before = topology.pred(row).iter().map(|producer| mixed(labels[*producer as usize]));
+                let before = before.fold(0u64, u64::wrapping_add);
+                refined[row as usize] = mixed(labels[row as usize].rotate_left(1) ^ mixed(before));
             }
             std::mem::swap(&mut labels, &mut refined);
         }
@@ -135,6 +128,14 @@ impl Shapes {
         shapes.truncate(most);
         shapes
     }
+}
+
+/// A word with all of its bits mixed (Steele, Lea and Flood, "SplitMix", 2014).
+fn mixed(word: u64) -> u64 {
+    let mut mixed = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// A row's neighbourhood in words: its kind, and how many producers of which kinds it has.
