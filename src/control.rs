@@ -7,6 +7,8 @@
 //! ← {"ok":true,"message":"ship approved"}
 //! → {"cmd":"cancel"}
 //! ← {"ok":true,"message":"cancelling"}
+//! → {"cmd":"reroute","change":{"add":"[node.lint]\n…","remove":["review"]}}
+//! ← {"ok":true,"message":"lint came; review went","status":{…}}
 //! → {"cmd":"status"}
 //! ← {"ok":true,"status":{…}}
 //! ```
@@ -14,6 +16,7 @@
 //! A listener thread reads one command at a time and hands it to the run loop over a bounded channel; the run loop
 //! answers. A client that hangs is dropped after [`PATIENCE`].
 
+use crate::rewriting::Change;
 use crossbeam_channel::{Sender, bounded};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -31,7 +34,7 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest line, in bytes.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: u64 = 1024 * 1024;
 
 /// What a person wants of a running run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,14 @@ pub enum Command {
     },
     /// Stop for good: calls in flight are cancelled and the run ends as cancelled.
     Cancel,
+    /// Add, replace and take away nodes that have not begun.
+    Reroute {
+        /// What is to be changed.
+        change: Change,
+        /// Who does it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// How it stands.
     Status,
 }

@@ -19,6 +19,7 @@ mod recover;
 mod rehearsal;
 mod rerun;
 mod scarcity;
+mod rewriting;
 mod seating;
 mod simulate;
 mod state;

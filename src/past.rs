@@ -8,11 +8,14 @@ use crate::seating;
 use crate::state::State;
 use crate::view::Closing;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use symphony_ecs_core::events::{Event, RunStatus};
 use symphony_ecs_core::ids::RunId;
 use symphony_ecs_core::ports::JournalError;
+use symphony_pit::dag::Lore;
 use symphony_systems::journal::{self, Opened as OpenedJournal, Reader};
 use symphony_systems::orchestra::NodeView;
+use symphony_systems::outlook::Outlook;
 use symphony_systems::record::FrameRecord;
 use symphony_systems::recover::Ground;
 use symphony_systems::restore::{Restored, restore};
@@ -125,6 +128,32 @@ pub fn ground(state: &State, run: &RunId) -> Result<(Birth, Opened, Ground), Fai
         .ground(slot)
         .ok_or_else(|| Failure::state(format!("run {run} has not begun")).help("`symphony resume` begins it"))?;
     Ok((birth, opened, ground))
+}
+
+/// What is to be expected of a run.
+pub struct Expected {
+    /// The melody's name.
+    pub melody: String,
+    /// How the run stands.
+    pub status: RunStatus,
+    /// Its critical path, slack and end.
+    pub outlook: Outlook,
+}
+
+/// What is to be expected of a run, with what is known from earlier ones.
+pub fn outlook(state: &State, run: &RunId, lore: Lore) -> Result<Expected, Failure> {
+    let folder = state.run(run);
+    let mut recorded = Recorded::read(state, run)?;
+    recorded.say_damage();
+    recorded.options.tracking = Some(Arc::new(lore));
+    let (mut orchestra, slot) = fold(&recorded.options, None, &recorded.frames)?;
+    let not_begun = || Failure::state(format!("run {run} has not begun")).help("`symphony resume` begins it");
+    let (status, last) = orchestra.run(slot).map(|run| (run.status, run.now)).ok_or_else(not_begun)?;
+    // The run's clock stands still in its journal while its nodes play.
+    let lives = status == RunStatus::Playing && journal::owner(&folder).is_some();
+    let now = if lives { last.after(journal::since_last_write(&folder)) } else { last };
+    let outlook = orchestra.outlook(slot, now).ok_or_else(not_begun)?;
+    Ok(Expected { melody: recorded.birth.name, status, outlook })
 }
 
 /// What a run was made of: what it began with, and each of its calls.

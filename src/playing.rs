@@ -9,6 +9,7 @@
 
 use crate::control::{Answer, Command, Request, Verdict};
 use crate::exit::Exit;
+use crate::rewriting::Change;
 use crate::view::{Closing, View, in_short};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use symphony_ecs_core::events::{RunStatus, What};
 use symphony_ecs_core::ids::RunSlot;
 use symphony_ecs_core::ports::JournalError;
 use symphony_ecs_core::value::Value;
-use symphony_systems::run::Run;
+use symphony_systems::run::{Rerouted, Run};
 use symphony_systems::{Orchestra, Pulse, orchestra};
 
 /// What reaches the loop from outside.
@@ -74,6 +75,9 @@ pub fn play(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, vi
 /// Does what a person asks over the socket, and answers.
 pub fn obey(orchestra: &mut Orchestra, slot: RunSlot, request: Request) {
     let answer = match command_of(&request.command) {
+        None if let Command::Reroute { change, by } = &request.command => {
+            rewire(orchestra, slot, change, by.as_deref())
+        }
         None => Answer::status(standing(orchestra, slot)),
         Some(command) => match objection(orchestra, slot, &command) {
             Some(objection) => Answer::refused(objection),
@@ -100,7 +104,25 @@ pub fn command_of(command: &Command) -> Option<orchestra::Command> {
             by: by.clone().unwrap_or_else(|| "somebody".to_owned()),
         }),
         Command::Cancel => Some(orchestra::Command::Cancel { by: "symphony cancel".to_owned() }),
-        Command::Status => None,
+        Command::Reroute { .. } | Command::Status => None,
+    }
+}
+
+/// Rewires a run, and says what is different from the next frame on or why nothing is.
+pub fn rewire(orchestra: &mut Orchestra, slot: RunSlot, change: &Change, by: Option<&str>) -> Answer {
+    let change = match serde_json::to_string(change) {
+        Ok(change) => change,
+        Err(error) => return Answer::refused(error.to_string()),
+    };
+    match orchestra.reroute(slot, &change, by.unwrap_or("somebody")) {
+        Err(why) => Answer::refused(why),
+        Ok(Rerouted { added, removed, replaced }) => {
+            let part = |ids: &[String], word: &str| (!ids.is_empty()).then(|| format!("{} {word}", ids.join(", ")));
+            let parts = [part(&added, "came"), part(&removed, "went"), part(&replaced, "replaced")];
+            let message = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+            let status = serde_json::json!({"added": added, "removed": removed, "replaced": replaced});
+            Answer { ok: true, message: Some(message), status: Some(status) }
+        }
     }
 }
 

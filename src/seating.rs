@@ -1,15 +1,17 @@
 //! Seating a run: the orchestra with its ports, its journal and its socket, around the loop that plays it.
 
 use crate::birth::Birth;
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::opening::Opened;
+use crate::pit::dag;
 use crate::players;
 use crate::playing::{self, Ending, Word};
 use crate::rehearsal;
 use crate::scarcity::{self, Memory};
+use crate::rewriting;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -103,6 +105,8 @@ pub fn options(run: &RunId, birth: &Birth, opened: &Opened, score: Arc<Score>) -
         reusing: None,
         asked: Vec::new(),
         sketches: false,
+        tracking: None,
+        rescore: Some(rewriting::rescore(opened, &birth.path, &birth.readings, &birth.settings)),
     }
 }
 
@@ -138,6 +142,7 @@ impl Seating<'_> {
         options.asked = self.birth.wanted.asked(&score)?;
         if !matches!(beginning, Beginning::Rehearsed) {
             options.reusing = Some(Arc::new(self.reusing(&score)?));
+            options.tracking = Some(Arc::new(dag::known(self.state)));
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
         let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
@@ -156,6 +161,9 @@ impl Seating<'_> {
         let view = View::start(self.style, plan).map_err(|error| Failure::state(format!("no thread: {error}")))?;
         let exit = conclude(&mut orchestra, slot, &words, view, kept);
         drop(control);
+        if let Some(lesson) = orchestra.learned(slot) {
+            dag::learn(self.state, &lesson);
+        }
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
         if let Some(arbiter) = arbiter.filter(|_| kept) {
@@ -224,6 +232,15 @@ pub fn seat(orchestra: &mut Orchestra, options: &RunOptions, beginning: Beginnin
                 restore(orchestra, options, &from, Some(Box::new(journal))).map_err(|error| journal_failure(&error))?;
             for command in commands {
                 match serde_json::from_str(&command.json) {
+                    Ok(control::Command::Reroute { change, by }) => {
+                        let answer = playing::rewire(orchestra, slot, &change, by.as_deref());
+                        if !answer.ok {
+                            eprintln!(
+                                "warning: an edit that was left is refused: {}",
+                                answer.message.unwrap_or_default()
+                            );
+                        }
+                    }
                     Ok(known) => {
                         if let Some(command) = playing::command_of(&known) {
                             orchestra.command(slot, command);

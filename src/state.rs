@@ -11,6 +11,7 @@
 //!   pit/                  what members of the Pit have learned
 //!   artifacts/            content-addressed bytes, shared by all runs
 //!   clean.db              results of finished calls, for the next run
+//!   pit/                  what the members of the Pit have learned
 //!   extensions/           players of this project
 //!   mcp/                  tools of MCP servers, as they were listed
 //!   triggers.db           what `up` has accepted and not finished

@@ -82,6 +82,8 @@ pub fn play(
         reusing: None,
         asked: Vec::new(),
         sketches: false,
+        tracking: None,
+        rescore: None,
     };
     let slot = orchestra.play(&options, None);
     let status = orchestra.play_to_end(slot);

@@ -131,7 +131,7 @@ fn say(branch: &Branch, origin: &symphony_ecs_core::ids::RunId, told: u64) {
 fn refused(error: &BranchError) -> Failure {
     match error {
         BranchError::Journal(error) => seating::journal_failure(error),
-        BranchError::Undone { .. } => Failure::usage(error),
+        BranchError::Undone { .. } | BranchError::Rewired { .. } => Failure::usage(error),
         BranchError::Changed { .. } | BranchError::Waits { .. } => Failure::new(Exit::Melody, error).help(
             "give it the id, player, outputs and producers that it had, or fork at an event before it was finished (--at)",
         ),

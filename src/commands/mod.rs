@@ -13,7 +13,7 @@ mod import;
 mod moment;
 mod new;
 mod play;
-mod reach;
+pub mod reach;
 mod recover;
 mod replay;
 mod resume;

@@ -50,6 +50,11 @@ impl std::str::FromStr for Named {
 
 /// Looks at a run: what is gone of it, and what brings it back.
 pub fn find(state: &State, run: &RunId, named: &[Named]) -> Result<Recovery, Failure> {
+    find_without(state, run, named, &[])
+}
+
+/// Likewise, when players are lost as well: `KIND:NAME` for all operations of one, or `KIND:NAME/OPERATION`.
+pub fn find_without(state: &State, run: &RunId, named: &[Named], players: &[String]) -> Result<Recovery, Failure> {
     let (birth, opened, ground) = past::ground(state, run)?;
     let mut store = Blobs { store: &*seating::artifacts(state)?, known: BTreeMap::new() };
     let mut lost: BTreeMap<u32, String> = BTreeMap::new();
@@ -66,7 +71,24 @@ pub fn find(state: &State, run: &RunId, named: &[Named]) -> Result<Recovery, Fai
     let columns: Vec<bool> = (0..ground.values.len() as u32).map(|slot| lost.contains_key(&slot)).collect();
     let lost_inputs: Vec<bool> = ground.inputs.iter().map(|value| store.fault(value).is_some()).collect();
     let wanted = ground.wanted();
-    let plan: RecoveryPlan = ground.losses(&columns, &lost_inputs).plan(&wanted);
+    let mut found = ground.losses(&columns, &lost_inputs);
+    let is_lost = |player: &str| {
+        let is = |lost: &&String| {
+            player == lost.as_str() || player.strip_prefix(lost.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        players.iter().any(|lost| is(&lost))
+    };
+    let used = ground.lose_players(&mut found, is_lost);
+    for player in players {
+        let matches = |known: &String| known == player || known.starts_with(&format!("{player}/"));
+        if !used.iter().any(matches) {
+            let near = rerun::near(player, used.iter().map(String::as_str));
+            return Err(Failure::usage(format!("no node of the run is played by `{player}`")).help(near));
+        }
+    }
+    let plan: RecoveryPlan = found.plan(&wanted);
+    let sizes: Vec<u64> = (0..ground.score.rows()).map(|row| ground.size(row)).collect();
+    let (keep, threads) = (found.keep(&wanted, |row| sizes[row as usize]), found.threads(&wanted));
     let losses = lost.into_iter().map(|(slot, why)| Loss {
         slot,
         digest: ground.values[slot as usize].digest(),
@@ -76,7 +98,7 @@ pub fn find(state: &State, run: &RunId, named: &[Named]) -> Result<Recovery, Fai
     let losses = losses.collect();
     let inputs = ground.score.inputs.iter().zip(&lost_inputs).filter(|(_, lost)| **lost);
     let lost_inputs = inputs.map(|(input, _)| input.name.to_string()).collect();
-    Ok(Recovery { run: run.clone(), birth, opened, ground, losses, lost_inputs, plan })
+    Ok(Recovery { run: run.clone(), birth, opened, ground, losses, lost_inputs, plan, keep, threads })
 }
 
 /// The slots that a person names.

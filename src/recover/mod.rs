@@ -7,7 +7,7 @@ mod losses;
 mod play;
 mod words;
 
-pub use losses::{Loss, Named, find};
+pub use losses::{Loss, Named, find, find_without};
 pub use play::{Outcome, play};
 pub use words::{in_words, to_json};
 
@@ -33,6 +33,10 @@ pub struct Recovery {
     pub lost_inputs: Vec<String>,
     /// What to play.
     pub plan: RecoveryPlan,
+    /// Nodes whose values to keep, so that no later loss matters: the fewest that do.
+    pub keep: Vec<u32>,
+    /// Nodes through which everything comes that is wanted.
+    pub threads: Vec<u32>,
 }
 
 impl Recovery {

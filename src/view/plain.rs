@@ -51,6 +51,12 @@ fn line(notice: &Notice, took: Option<Duration>) -> Option<String> {
             format!("run {} plays {melody}: {nodes} nodes, seed {seed}", notice.run)
         }
         What::RunResumed { over } => format!("run {} goes on: {over} nodes are over already", notice.run),
+        What::Rerouted { added, removed, replaced, by } => {
+            let part = |word: &str, ids: &[String]| (!ids.is_empty()).then(|| format!("{word} {}", ids.join(", ")));
+            let parts = [part("came", added), part("went", removed), part("replaced", replaced)];
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            format!("rewired by {by}: {}", parts.join("; "))
+        }
         What::BodyOpened { .. } | What::Progress { .. } | What::Chunk { .. } => return None,
         What::NodeStarted { player, reconstructs: true, .. } => {
             format!("started  {node}  {player}, which reconstructs")

@@ -141,6 +141,7 @@ impl Tree {
             What::RunBegan { .. }
             | What::RunResumed { .. }
             | What::BodyOpened { .. }
+            | What::Rerouted { .. }
             | What::RunHalting { .. }
             | What::RunEnded { .. } => {}
         }

@@ -87,6 +87,8 @@ pub fn explain(
         reusing: Some(Arc::new(reusing)),
         asked,
         sketches: true,
+        tracking: None,
+        rescore: None,
     };
     let now = played_by_nobody(&options, artifacts);
     let known_path = |sketches: &BTreeMap<String, Sketch>| sketches.contains_key(node);

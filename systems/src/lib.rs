@@ -11,6 +11,7 @@ pub mod journal;
 pub mod ledger;
 pub mod options;
 pub mod orchestra;
+pub mod outlook;
 pub mod record;
 pub mod recover;
 pub mod restore;

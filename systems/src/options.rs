@@ -1,5 +1,6 @@
 //! What a run is told when it begins.
 
+use crate::run::Rescore;
 use std::sync::Arc;
 use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::ids::RunId;
@@ -7,6 +8,7 @@ use symphony_ecs_core::melody::model::Limits;
 use symphony_ecs_core::ports::ReusePort;
 use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
+use symphony_pit::dag::Lore;
 
 /// How a run reuses the results of finished calls.
 pub struct Reusing {
@@ -63,6 +65,20 @@ pub struct RunOptions {
     pub asked: Vec<bool>,
     /// Whether it writes down what each call is made of (see [`Sketch`](crate::run::Sketch)).
     pub sketches: bool,
+    /// What is known of nodes from earlier runs, if the run keeps its slack and learns. It plays the same without.
+    pub tracking: Option<Arc<Lore>>,
+    /// Makes scores of edits, if the run may be rewired while it plays.
+    pub rescore: Option<RescoreHandle>,
+}
+
+/// Who makes scores of edits.
+#[derive(Clone)]
+pub struct RescoreHandle(pub Arc<dyn Rescore>);
+
+impl std::fmt::Debug for RescoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RescoreHandle")
+    }
 }
 
 impl RunOptions {
@@ -81,6 +97,8 @@ impl RunOptions {
             reusing: None,
             asked: Vec::new(),
             sketches: false,
+            tracking: None,
+            rescore: None,
         }
     }
 }

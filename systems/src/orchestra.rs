@@ -8,7 +8,7 @@ use crate::decide::{Conductor, Manual};
 use crate::frame;
 use crate::options::RunOptions;
 use crate::restore::checkpoint;
-use crate::run::{Run, Tally};
+use crate::run::{Rerouted, Rerouting, Run, Tally};
 use crate::runs::{Runs, Seat};
 use crate::stage::{Functions, Rehearsal, Stage, TypedRehearsal};
 use bevy_ecs::prelude::*;
@@ -118,6 +118,9 @@ impl Orchestra {
         NodeTable::grow(&mut self.world, root.rows());
         let slot = self.world.resource_mut::<Runs>().seat(|slot| {
             let mut run = Run::new(slot, options);
+            if let Some(tracking) = &mut run.tracking {
+                tracking.prepare(&root);
+            }
             run.begin();
             run.open_root(options);
             Seat::new(run, journal)
@@ -238,6 +241,30 @@ impl Orchestra {
         }
     }
 
+    /// Rewires a run: nodes that have not begun come, go or are replaced, as `change` says. Gives what will be different
+    /// from the next frame on, or why it cannot be, for people.
+    pub fn reroute(&mut self, slot: RunSlot, change: &str, by: &str) -> Result<Rerouted, String> {
+        let nodes = &mut self.nodes;
+        self.world.resource_scope(|world, mut runs: Mut<'_, Runs>| {
+            let run = runs.get_mut(slot).map(|seat| &mut seat.run).ok_or("there is no such run")?;
+            if !run.routes.is_empty() {
+                return Err("another edit is about to take effect; try again".to_owned());
+            }
+            let rescore = run.rescore.clone().ok_or("this run cannot be rewired")?;
+            let edit = rescore.edit(run.edits.last().map(|edit| edit.text.as_str()), change)?;
+            let score = run.rescored(&edit)?;
+            if let Some(why) = run.objection(&Columns::of(nodes.query_mut(world)), &edit, &score) {
+                return Err(why);
+            }
+            let effect = run.effect(&edit, &score);
+            if effect == Rerouted::default() {
+                return Err("the edit changes nothing".to_owned());
+            }
+            run.routes.push_back(Rerouting { edit, score, by: by.to_owned() });
+            Ok(effect)
+        })
+    }
+
     /// How a run stands.
     pub fn status(&self, slot: RunSlot) -> RunStatus {
         self.run(slot).map_or(RunStatus::Cancelled, |run| run.status)
@@ -251,6 +278,10 @@ impl Orchestra {
     /// A run's state.
     pub fn run(&self, slot: RunSlot) -> Option<&Run> {
         self.world.resource::<Runs>().get(slot).map(|seat| &seat.run)
+    }
+
+    pub(crate) fn run_mut(&mut self, slot: RunSlot) -> Option<&mut Run> {
+        self.world.resource_mut::<Runs>().into_inner().get_mut(slot).map(|seat| &mut seat.run)
     }
 
     /// Counts of a run.

@@ -7,7 +7,7 @@
 use crate::orchestra::Orchestra;
 use crate::record::FrameRecord;
 use crate::run::Run;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
 use symphony_ecs_core::components::Status;
@@ -117,6 +117,44 @@ impl Ground {
             losses.spare_takes.push(spare.iter().flat_map(|taken| &taken.slots).copied());
         }
         losses
+    }
+
+    /// Says in `losses` who plays the rows and which of these players are lost; gives the names of all of them.
+    pub fn lose_players(&self, losses: &mut Losses, is_lost: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        let mut number = |name: &str| {
+            *numbers.entry(name.to_owned()).or_insert_with(|| {
+                names.push(name.to_owned());
+                names.len() as u32 - 1
+            })
+        };
+        losses.players = Default::default();
+        for row in (0..self.score.rows()).map(Row) {
+            let spec = self.score.spec(row);
+            let players: Vec<u32> = match &spec.action {
+                Action::Call(players) => players.iter().map(|player| number(&player.name)).collect(),
+                Action::Function(operation, _) => vec![number(&operation.name)],
+                _ => Vec::new(),
+            };
+            losses.players.push(players);
+            if let (Some(reconstruct), Some(spare)) = (&spec.reconstruct, losses.spare.get_mut(row.ix())) {
+                number(&reconstruct.operation.name);
+                *spare &= !is_lost(&reconstruct.operation.name);
+            }
+        }
+        losses.lost_players = names.iter().map(|name| is_lost(name)).collect();
+        losses.open = self.status.iter().map(|status| !status.is_over()).collect();
+        let nanos = |span: std::time::Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let took = |row| nanos(self.score.spec(row).declared.unwrap_or(self.score.spec(row).estimate));
+        losses.took = (0..self.score.rows()).map(|row| took(Row(row))).collect();
+        names
+    }
+
+    /// How large what a row gave is, in bytes of its canonical form; artifacts count by their reference.
+    pub fn size(&self, row: u32) -> u64 {
+        let values = self.values.get(self.score.slots(Row(row))).unwrap_or_default();
+        values.iter().map(|value| value.canonical_json().len() as u64).sum()
     }
 
     /// Slots that the outputs of the melody, or rows that are not over, take.

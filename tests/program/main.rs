@@ -12,6 +12,7 @@ mod recovering;
 mod rerun;
 mod resuming;
 mod simulate;
+mod tracker;
 mod travelling;
 mod triggers;
 

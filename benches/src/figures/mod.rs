@@ -4,6 +4,7 @@ pub mod arbitration;
 pub mod call;
 pub mod check;
 pub mod cold;
+pub mod dag;
 pub mod dirty;
 pub mod durable;
 pub mod huge;
@@ -21,6 +22,7 @@ use crate::error::BenchError;
 use crate::sample::Sample;
 
 /// A figure: a name, what it says, and how it is taken.
+#[derive(Clone, Copy)]
 pub struct Figure {
     /// Its id.
     pub id: &'static str,
@@ -51,6 +53,12 @@ pub static ALL: &[Figure] = &[
     arbitration::SINGLE,
     arbitration::FAIRNESS,
     makespan::FIGURE,
+    dag::FIGURES[0],
+    dag::FIGURES[1],
+    dag::FIGURES[2],
+    dag::FIGURES[3],
+    dag::FIGURES[4],
+    dag::FIGURES[5],
 ];
 
 /// A sample that nobody knows.

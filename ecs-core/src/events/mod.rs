@@ -151,6 +151,16 @@ pub enum Event {
         /// The row.
         row: Row,
     },
+    /// Nodes of the melody that had not begun were added, replaced and taken away: block 0 has another score and other
+    /// row numbers from here on.
+    Rerouted {
+        /// The edit, in the words of whoever makes scores of it.
+        text: String,
+        /// Ids of nodes that are new although they were there.
+        replaced: Vec<String>,
+        /// Who did it.
+        by: String,
+    },
     /// The run plays nothing new any more: running calls are stopped, then undos are played if it compensates.
     Halting {
         /// How the run will end.
@@ -239,6 +249,7 @@ impl Event {
             | Self::Opened { .. }
             | Self::Iterated { .. }
             | Self::Closed { .. }
+            | Self::Rerouted { .. }
             | Self::Halting { .. }
             | Self::UndoStarted { .. }
             | Self::UndoEnded { .. }

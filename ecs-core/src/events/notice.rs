@@ -48,6 +48,17 @@ pub enum What {
         /// Nodes that are over already.
         over: u64,
     },
+    /// Nodes that had not begun were added, taken away and replaced.
+    Rerouted {
+        /// Ids of nodes that came.
+        added: Vec<String>,
+        /// Ids of nodes that went.
+        removed: Vec<String>,
+        /// Ids of nodes that were replaced.
+        replaced: Vec<String>,
+        /// Who did it.
+        by: String,
+    },
     /// A body opened: a nested melody, an iteration of a loop, an item of a map.
     BodyOpened {
         /// The body's name.

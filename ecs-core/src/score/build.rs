@@ -1,7 +1,9 @@
 //! Scores made by programs: generated graphs, simulations, benches.
 
+use super::group::Group;
 use super::topology::{Cycle, EdgeMode, Topology, topological_order};
 use super::{Action, Bind, Marks, NodeSpec, Score};
+use crate::melody::model::JoinKind;
 use std::sync::Arc;
 
 /// How values run along the edges of a generated score.
@@ -14,7 +16,7 @@ pub enum Wiring {
 }
 
 impl Score {
-    /// A score from edges (producer, consumer, mode; no joins). `spec_of` may be empty: all rows have `specs[0]`.
+    /// A score from edges (producer, consumer, mode; no joins, which feed ports, but groups). `spec_of` may be empty: all rows have `specs[0]`.
     /// Nodes keep their numbers unless an edge runs backwards; then they are numbered in waves. Rows are called `n0`,
     /// `n1`, … by their final place.
     ///
@@ -70,7 +72,7 @@ impl Score {
     fn from_sorted(name: &str, topology: Topology, specs: Vec<NodeSpec>, spec_of: Vec<u32>, wiring: Wiring) -> Self {
         let rows = topology.rows();
         let spec_at = |row: u32| &specs[spec_of.get(row as usize).map_or(0, |spec| *spec as usize)];
-        let waits = (0..rows).map(|row| topology.pred(row).len() as u32).collect();
+        let (waits, groups) = waits_of(&topology, |row| spec_at(row).group);
         let micros = |row: u32| u32::try_from(spec_at(row).estimate.as_micros()).unwrap_or(u32::MAX);
         let rank = topology.ranks(micros);
         let wired = wiring == Wiring::Values;
@@ -91,8 +93,49 @@ impl Score {
             }
         }
         let name: Arc<str> = name.into();
-        Self { name, topology, waits, marks, rank, spec_of, specs, slot_off, bind_off, binds, ..Self::default() }
+        Self {
+            name,
+            topology,
+            waits,
+            marks,
+            rank,
+            spec_of,
+            specs,
+            slot_off,
+            bind_off,
+            binds,
+            groups,
+            ..Self::default()
+        }
     }
+}
+
+/// The waits of every row, and its group if any row has one.
+fn waits_of(topology: &Topology, kind: impl Fn(u32) -> JoinKind) -> (Vec<u32>, Vec<Group>) {
+    let plain = (0..topology.rows()).all(|row| topology.succ(row).iter().all(|edge| edge.waits()));
+    if plain {
+        return ((0..topology.rows()).map(|row| topology.pred(row).len() as u32).collect(), Vec::new());
+    }
+    let mut waits = vec![0u32; topology.rows() as usize];
+    let mut members = vec![0u16; topology.rows() as usize];
+    for (_, consumer, mode) in topology.edges() {
+        match mode {
+            EdgeMode::Hard | EdgeMode::Soft => waits[consumer as usize] += 1,
+            EdgeMode::Group => {
+                let members = &mut members[consumer as usize];
+                assert!(*members < u16::MAX, "a group has at most 65,534 members");
+                *members += 1;
+            }
+            EdgeMode::Join | EdgeMode::Optional => {}
+        }
+    }
+    let mut groups = Vec::new();
+    for (row, members) in (0u32..).zip(members).filter(|(_, members)| *members > 0) {
+        groups.resize(waits.len(), Group::default());
+        groups[row as usize] = Group::new(kind(row), members);
+        waits[row as usize] += 1;
+    }
+    (waits, groups)
 }
 
 /// Whether rows stand in waves already: every producer in an earlier wave than its consumer, and no wave before an

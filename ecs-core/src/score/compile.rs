@@ -193,6 +193,7 @@ impl<'a> Rows<'a> {
             path: melody.path.as_str().into(),
             rank: self.topology.ranks(micros),
             waits,
+            groups: Vec::new(),
             marks,
             spec_of: (0..count as u32).collect(),
             specs,
@@ -271,6 +272,7 @@ impl<'a> Rows<'a> {
             limits: Arc::new(node.limits.clone()),
             undo: self.undo(node, checked),
             reuse: node.reuse,
+            declared: node.estimate.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             ..NodeSpec::plain(action, estimate)
         }
     }
@@ -425,7 +427,7 @@ fn edges_of(melody: &Melody, by_id: &HashMap<&str, u32>) -> Vec<(u32, u32, EdgeM
             true
         }
         EdgeMode::Soft => last_hard != Some((*producer, *consumer)),
-        EdgeMode::Join => true,
+        EdgeMode::Join | EdgeMode::Group | EdgeMode::Optional => true,
     });
     edges
 }

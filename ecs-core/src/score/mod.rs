@@ -10,6 +10,7 @@ mod compile;
 mod cone;
 
 mod gather;
+mod group;
 mod mapped;
 pub mod pinned;
 mod reconstruct;
@@ -19,11 +20,12 @@ pub use build::Wiring;
 pub use compile::{CompileError, FindFunction, compile};
 
 pub use gather::{Bind, BoundNames, CandidateFrom, Gather, JoinSpec, NameFrom, Wanted};
+pub use group::Group;
 pub use topology::{Cycle, Edge, EdgeMode, Topology, topological_order};
 
 use crate::expr::Expr;
 use crate::ids::Row;
-use crate::melody::model::{Approve, Limits, OnError, Retry, Setting};
+use crate::melody::model::{Approve, JoinKind, Limits, OnError, Retry, Setting};
 use crate::ports::{InProcess, Operation, Port};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +41,8 @@ pub struct Score {
     pub topology: Topology,
     /// How many waits a row has before it is due (edges that wait, and joins), one entry a row.
     pub waits: Vec<u32>,
+    /// The groups of rows that wait for one, one entry a row; empty when none does.
+    pub groups: Vec<Group>,
     /// What is special about a row, one entry a row.
     pub marks: Vec<Marks>,
     /// Upward rank in microseconds: the longest path from the row's start to the end of the score. One entry a row.
@@ -135,6 +139,10 @@ pub struct NodeSpec {
     pub reuse: Option<bool>,
     /// How long one attempt is thought to take; ranks are made of it.
     pub estimate: Duration,
+    /// How long its melody says that an attempt takes, where it does; ranks are not made of it.
+    pub declared: Option<Duration>,
+    /// How many of the producers of its group edges must give something.
+    pub group: JoinKind,
 }
 
 impl NodeSpec {
@@ -156,6 +164,8 @@ impl NodeSpec {
             reconstruct: None,
             reuse: None,
             estimate,
+            declared: None,
+            group: JoinKind::All,
         }
     }
 }

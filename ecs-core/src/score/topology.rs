@@ -15,16 +15,20 @@ pub enum EdgeMode {
     Soft,
     /// Part of a join, which counts its own waits.
     Join,
+    /// One of the consumer's group: it waits until as many of them have given something as its spec says.
+    Group,
+    /// No wait: the consumer uses what is there when it plays.
+    Optional,
 }
 
 impl Edge {
-    /// Rows take 30 bits: a score has at most this many.
-    pub const MAX_ROWS: u32 = 1 << 30;
+    /// Rows take 29 bits: a score has at most this many.
+    pub const MAX_ROWS: u32 = 1 << 29;
 
     /// An edge to `row`, which must be below [`Edge::MAX_ROWS`].
     pub fn new(row: u32, mode: EdgeMode) -> Self {
         debug_assert!(row < Self::MAX_ROWS);
-        Self(row | (mode as u32) << 30)
+        Self(row | (mode as u32) << 29)
     }
 
     /// The consumer.
@@ -36,17 +40,19 @@ impl Edge {
     /// How it waits.
     #[inline]
     pub fn mode(self) -> EdgeMode {
-        match self.0 >> 30 {
+        match self.0 >> 29 {
             0 => EdgeMode::Hard,
             1 => EdgeMode::Soft,
-            _ => EdgeMode::Join,
+            2 => EdgeMode::Join,
+            3 => EdgeMode::Group,
+            _ => EdgeMode::Optional,
         }
     }
 
-    /// The consumer, if the edge is hard: the test of the hot path.
+    /// Whether it is a wait of its own, hard or soft: the test of the hot path.
     #[inline]
-    pub fn hard(self) -> Option<u32> {
-        (self.0 < Self::MAX_ROWS).then_some(self.0)
+    pub fn waits(self) -> bool {
+        self.0 < 2 * Self::MAX_ROWS
     }
 }
 
@@ -62,7 +68,10 @@ pub struct Topology {
     succ_off: Vec<u32>,
     succ: Vec<Edge>,
     pred_off: Vec<u32>,
+    /// Producers; those of optional edges stand last.
     pred: Vec<u32>,
+    /// How many of a row's producers are optional; empty when none is.
+    optional: Vec<u16>,
 }
 
 /// The graph is not acyclic: one of its cycles, first row repeated at the end.
@@ -82,7 +91,7 @@ impl Topology {
 
     /// As [`from_sorted`](Self::from_sorted), from edges that are made as they are read (twice).
     pub(super) fn placed(rows: u32, edges: impl ExactSizeIterator<Item = (u32, u32, EdgeMode)> + Clone) -> Self {
-        assert!(rows <= Edge::MAX_ROWS, "a score has at most 2^30 rows");
+        assert!(rows <= Edge::MAX_ROWS, "a score has at most 2^29 rows");
         let count = rows as usize;
         let mut succ_off = vec![0u32; count + 1];
         let mut pred_off = vec![0u32; count + 1];
@@ -98,19 +107,32 @@ impl Topology {
         // Scatter with the offsets as cursors: afterwards off[row] is where the row ends, so shift back by one.
         let mut succ = vec![Edge(0); edges.len()];
         let mut pred = vec![0u32; edges.len()];
-        for (producer, consumer, mode) in edges {
+        let mut optional = Vec::new();
+        for (producer, consumer, mode) in edges.clone() {
             let place = &mut succ_off[producer as usize];
             succ[*place as usize] = Edge::new(consumer, mode);
             *place += 1;
+            if mode == EdgeMode::Optional {
+                optional.resize(count, 0u16);
+                optional[consumer as usize] = optional[consumer as usize].saturating_add(1);
+                continue;
+            }
             let place = &mut pred_off[consumer as usize];
             pred[*place as usize] = producer;
             *place += 1;
+        }
+        if !optional.is_empty() {
+            for (producer, consumer, _) in edges.filter(|(.., mode)| *mode == EdgeMode::Optional) {
+                let place = &mut pred_off[consumer as usize];
+                pred[*place as usize] = producer;
+                *place += 1;
+            }
         }
         for off in [&mut succ_off, &mut pred_off] {
             off.rotate_right(1);
             off[0] = 0;
         }
-        Self { succ_off, succ, pred_off, pred }
+        Self { succ_off, succ, pred_off, pred, optional }
     }
 
     /// Number of rows.
@@ -138,11 +160,26 @@ impl Topology {
         &self.pred[self.pred_off[row] as usize..self.pred_off[row + 1] as usize]
     }
 
-    /// Upward ranks: `estimate(row)` plus the largest rank among the row's consumers, in one backward sweep.
+    /// Producers for which a row waits, alone or in a join or group: all but the optional ones.
+    #[inline]
+    pub fn waited(&self, row: u32) -> &[u32] {
+        let all = self.pred(row);
+        let optional = self.optional.get(row as usize).map_or(0, |count| *count as usize);
+        &all[..all.len() - optional.min(all.len())]
+    }
+
+    /// Every edge as (producer, consumer, mode), by producer.
+    pub fn edges(&self) -> impl Iterator<Item = (u32, u32, EdgeMode)> + '_ {
+        (0..self.rows()).flat_map(|row| self.succ(row).iter().map(move |edge| (row, edge.row(), edge.mode())))
+    }
+
+    /// Upward ranks: `estimate(row)` plus the largest rank among the consumers that wait for the row, in one backward
+    /// sweep.
     pub fn ranks(&self, estimate: impl Fn(u32) -> u32) -> Vec<u32> {
         let mut rank = vec![0u32; self.rows() as usize];
         for row in (0..self.rows()).rev() {
-            let longest = self.succ(row).iter().map(|edge| rank[edge.row() as usize]).max().unwrap_or(0);
+            let waits = self.succ(row).iter().filter(|edge| edge.mode() != EdgeMode::Optional);
+            let longest = waits.map(|edge| rank[edge.row() as usize]).max().unwrap_or(0);
             rank[row as usize] = longest.saturating_add(estimate(row));
         }
         rank

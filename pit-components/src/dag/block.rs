@@ -12,7 +12,7 @@ use std::sync::Arc;
 use symphony_ecs_core::components::{Attempt, Choice, Cost, Remaining, Status};
 use symphony_ecs_core::events::Place;
 use symphony_ecs_core::ids::{BlockId, Row};
-use symphony_ecs_core::score::{CandidateFrom, EdgeMode, Marks, Score};
+use symphony_ecs_core::score::{CandidateFrom, EdgeMode, Group, Marks, Score};
 use symphony_ecs_core::value::Value;
 
 /// The composite row that a block plays for.
@@ -47,6 +47,8 @@ pub struct Block {
     pub values: Vec<Value>,
     /// States of the score's joins.
     pub joins: Vec<JoinState>,
+    /// States of the rows' groups, one entry a row; empty when the score has none.
+    pub groups: Vec<Group>,
     /// Rows that are not over.
     pub open: u32,
     /// Rows that wait for nothing any more and have not been looked at.
@@ -56,6 +58,26 @@ pub struct Block {
 }
 
 impl Block {
+    /// A block of a melody itself, from a row of the world on; it is to be armed.
+    pub fn new(id: BlockId, score: Arc<Score>, base: u32) -> Self {
+        Self {
+            id,
+            score,
+            score_ix: 0,
+            base,
+            parent: None,
+            place: Place::Root,
+            iteration: 0,
+            inputs: Vec::new(),
+            values: Vec::new(),
+            joins: Vec::new(),
+            groups: Vec::new(),
+            open: 0,
+            due: Vec::new(),
+            origin: Origin::default(),
+        }
+    }
+
     /// Number of rows.
     #[inline]
     pub fn rows(&self) -> u32 {
@@ -83,6 +105,7 @@ impl Block {
         self.values.clear();
         self.values.resize(self.score.slot_count(), Value::Absent);
         self.joins = self.score.joins.iter().map(|join| JoinState::new(join.candidates.len())).collect();
+        self.groups.clone_from(&self.score.groups);
         self.due.clear();
         let waits = &self.score.waits;
         self.due.extend((0..self.rows()).filter(|row| waits[*row as usize] == 0));
@@ -112,8 +135,16 @@ impl Block {
         for row in rows {
             status[*row as usize] = Status::Done;
             for edge in topology.succ(*row) {
-                // Hard and soft edges alike: the producer has given what it has.
                 let consumer = edge.row();
+                if !edge.waits() {
+                    // An optional edge waits for nothing, and a group that is decided has been counted.
+                    let group =
+                        if edge.mode() == EdgeMode::Group { self.groups.get_mut(consumer as usize) } else { None };
+                    if group.is_none_or(|group| group.learn(true).is_none()) {
+                        continue;
+                    }
+                }
+                // Hard and soft edges alike: the producer has given what it has.
                 if remaining[consumer as usize].step() {
                     self.due.push(consumer);
                 }
@@ -134,7 +165,11 @@ impl Block {
             let gave = match edge.mode() {
                 EdgeMode::Hard => gave,
                 EdgeMode::Soft => true,
-                EdgeMode::Join => continue,
+                EdgeMode::Group => match self.groups.get_mut(edge.row() as usize).and_then(|group| group.learn(gave)) {
+                    Some(enough) => enough,
+                    None => continue,
+                },
+                EdgeMode::Join | EdgeMode::Optional => continue,
             };
             count(remaining, &mut self.due, edge.row(), gave);
         }
@@ -174,7 +209,7 @@ impl Block {
             for edge in self.score.topology.succ(row.0) {
                 let waits = &mut waits[edge.row() as usize].0;
                 match edge.mode() {
-                    EdgeMode::Join => {}
+                    EdgeMode::Join | EdgeMode::Group | EdgeMode::Optional => {}
                     _ if !status.is_over() => *waits += 1,
                     EdgeMode::Hard if status != Status::Done => *waits |= Remaining::BLOCKED,
                     EdgeMode::Hard | EdgeMode::Soft => {}
@@ -189,7 +224,36 @@ impl Block {
                 waits.0 |= Remaining::BLOCKED;
             }
         }
+        for (row, group) in self.regroup(columns).into_iter().enumerate() {
+            match group {
+                Some((_, None)) => waits[row].0 += 1,
+                Some((_, Some(false))) => waits[row].0 |= Remaining::BLOCKED,
+                Some((_, Some(true))) | None => {}
+            }
+        }
         waits
+    }
+
+    /// The groups of the rows that have one, counted anew from the statuses: what is left, and how it ended if it did.
+    fn regroup(&self, columns: &Columns<'_>) -> Vec<Option<(Group, Option<bool>)>> {
+        let fresh = |group: &Group| (*group != Group::default()).then_some((*group, None));
+        let mut groups: Vec<_> = self.score.groups.iter().map(fresh).collect();
+        for row in (0..if groups.is_empty() { 0 } else { self.rows() }).map(Row) {
+            let status = columns.status[self.at(row)];
+            let members = self.score.topology.succ(row.0).iter().filter(|edge| edge.mode() == EdgeMode::Group);
+            for edge in members.filter(|_| status.is_over()) {
+                if let Some(Some((group, ended))) = groups.get_mut(edge.row() as usize) {
+                    *ended = group.learn(status == Status::Done).or(*ended);
+                }
+            }
+        }
+        groups
+    }
+
+    /// Counts the groups anew from the statuses: after a restore, when they were not kept.
+    pub fn find_groups(&mut self, columns: &Columns<'_>) {
+        let groups = self.regroup(columns);
+        self.groups = groups.into_iter().map(|group| group.map(|(group, _)| group).unwrap_or_default()).collect();
     }
 
     /// Collects `due` anew from the columns: after a replay, when it was not kept.

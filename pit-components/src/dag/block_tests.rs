@@ -38,16 +38,15 @@ impl Table {
     }
 }
 
-/// What a random score is made of: edges (from, to, hard), joins (consumer, kind, producers, lenient, an input).
-type Edges = Vec<(u32, u32, bool)>;
+/// What a random score is made of: edges (from, to, mode), joins (consumer, kind, producers, lenient, an input).
+type Edges = Vec<(u32, u32, EdgeMode)>;
 type Joins = Vec<(u32, JoinKind, Vec<u32>, bool, Option<bool>)>;
 
 fn score(edges: &Edges, joins: &Joins) -> (Arc<Score>, Vec<Value>) {
     let mut wired: Vec<(u32, u32, EdgeMode)> = Vec::new();
-    for (one, other, hard) in edges {
+    for (one, other, mode) in edges {
         if one != other {
-            let mode = if *hard { EdgeMode::Hard } else { EdgeMode::Soft };
-            wired.push(((*one).min(*other), (*one).max(*other), mode));
+            wired.push(((*one).min(*other), (*one).max(*other), *mode));
         }
     }
     wired.sort_unstable();
@@ -55,7 +54,20 @@ fn score(edges: &Edges, joins: &Joins) -> (Arc<Score>, Vec<Value>) {
     let (mut specs, mut join_edges, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
     let mut marks = vec![Marks::OUTPUTS; ROWS as usize];
     let mut waits = vec![0u32; ROWS as usize];
-    wired.iter().for_each(|(_, consumer, _)| waits[*consumer as usize] += 1);
+    let mut members = vec![0u16; ROWS as usize];
+    for (_, consumer, mode) in &wired {
+        match mode {
+            EdgeMode::Hard | EdgeMode::Soft => waits[*consumer as usize] += 1,
+            EdgeMode::Group => members[*consumer as usize] += 1,
+            EdgeMode::Join | EdgeMode::Optional => {}
+        }
+    }
+    let group = |(row, members): (usize, &u16)| match members {
+        0 => Group::default(),
+        _ => Group::new(group_kind(row as u32), *members),
+    };
+    let groups: Vec<Group> = members.iter().enumerate().map(group).collect();
+    waits.iter_mut().zip(&members).for_each(|(waits, members)| *waits += u32::from(*members > 0));
     for (consumer, kind, producers, lenient, input) in joins {
         let mut candidates = Vec::new();
         let mut producers: Vec<u32> = producers.iter().copied().filter(|row| row < consumer).collect();
@@ -86,6 +98,7 @@ fn score(edges: &Edges, joins: &Joins) -> (Arc<Score>, Vec<Value>) {
     let score = Score {
         topology: Topology::from_sorted(ROWS, &wired),
         waits,
+        groups: if members.iter().any(|members| *members > 0) { groups } else { Vec::new() },
         marks,
         joins: specs,
         join_edges,
@@ -95,20 +108,40 @@ fn score(edges: &Edges, joins: &Joins) -> (Arc<Score>, Vec<Value>) {
     (Arc::new(score), inputs)
 }
 
+fn group_kind(row: u32) -> JoinKind {
+    [JoinKind::All, JoinKind::AnyOf, JoinKind::NOf(2)][row as usize % 3]
+}
+
 /// Waits of a row as the format says them, without looking at any counter.
 fn naive(block: &Block, status: &[Status], row: u32, arrivals: &[u32]) -> (u32, bool) {
     let score = &block.score;
     let (mut waits, mut blocked) = (0, false);
+    let (mut gave, mut failed, mut open) = (0, 0, 0);
     for producer in 0..ROWS {
         for edge in score.topology.succ(producer).iter().filter(|edge| edge.row() == row) {
             let status = status[(block.base + producer) as usize];
             match edge.mode() {
-                EdgeMode::Join => {}
+                EdgeMode::Join | EdgeMode::Optional => {}
+                EdgeMode::Group if status == Status::Done => gave += 1,
+                EdgeMode::Group if status.is_over() => failed += 1,
+                EdgeMode::Group => open += 1,
                 _ if !status.is_over() => waits += 1,
                 EdgeMode::Hard => blocked |= status != Status::Done,
                 EdgeMode::Soft => {}
             }
         }
+    }
+    let members = gave + failed + open;
+    let need = match group_kind(row) {
+        JoinKind::All => members,
+        JoinKind::NOf(n) => n.min(members),
+        JoinKind::AnyOf | JoinKind::FirstOf => 1,
+    };
+    match members {
+        0 => {}
+        _ if gave >= need => {}
+        _ if gave + open < need => blocked = true,
+        _ => waits += 1,
     }
     for join in score.joins.iter().filter(|join| join.consumer == row) {
         // Play the arrivals again, one by one, until the join is decided.
@@ -161,6 +194,11 @@ fn naive(block: &Block, status: &[Status], row: u32, arrivals: &[u32]) -> (u32, 
     (waits, blocked)
 }
 
+fn mode() -> impl Strategy<Value = EdgeMode> {
+    use EdgeMode::*;
+    prop_oneof![Just(Hard), Just(Soft), Just(Group), Just(Optional)]
+}
+
 fn kind() -> impl Strategy<Value = JoinKind> {
     prop_oneof![Just(JoinKind::All), Just(JoinKind::AnyOf), Just(JoinKind::FirstOf), (1u32..4).prop_map(JoinKind::NOf)]
 }
@@ -168,7 +206,7 @@ fn kind() -> impl Strategy<Value = JoinKind> {
 proptest! {
     #[test]
     fn counters_are_what_the_statuses_say(
-        edges in proptest::collection::vec((0..ROWS, 0..ROWS, any::<bool>()), 0..24),
+        edges in proptest::collection::vec((0..ROWS, 0..ROWS, mode()), 0..24),
         joins in proptest::collection::vec(
             (1..ROWS, kind(), proptest::collection::vec(0..ROWS, 1..5), any::<bool>(), proptest::option::of(any::<bool>())),
             0..6,
@@ -177,11 +215,7 @@ proptest! {
     ) {
         let (score, inputs) = score(&edges, &joins);
         let mut table = Table::new(ROWS as usize + 3);
-        let mut block = Block {
-            id: BlockId(0), score, score_ix: 0, base: 3, parent: None, place: Place::Root, iteration: 0, inputs,
-            values: Vec::new(), joins: Vec::new(), open: 0, due: Vec::new(),
-            origin: Default::default(),
-        };
+        let mut block = Block { inputs, ..Block::new(BlockId(0), score, 3) };
         // Twice: what is armed again is as good as new.
         for _ in 0..2 {
             block.arm(&mut table.columns());
@@ -210,7 +244,9 @@ proptest! {
                 found.due.sort_unstable();
                 let mut left = due.clone();
                 left.sort_unstable();
-                prop_assert_eq!(found.due, left);
+                prop_assert_eq!(&found.due, &left);
+                found.find_groups(&table.columns());
+                prop_assert_eq!(&found.groups, &block.groups);
                 if due.is_empty() { break; }
                 let row = due.swap_remove(which.index(due.len()));
                 let status = [Status::Done, Status::Done, Status::Done, Status::Skipped, Status::Failed][*how as usize];

@@ -11,12 +11,26 @@ struct Drawn {
     barred: bool,
     lost: bool,
     wanted: bool,
+    /// Which of five players it has; the last two are lost.
+    players: Vec<u32>,
+    took: u64,
+    open: bool,
 }
 
 fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     let bits = || prop::collection::vec(prop::bool::weighted(0.3), 9);
     let row = (bits(), prop::option::weighted(0.4, bits()), prop::bool::weighted(0.1), any::<bool>(), any::<bool>());
-    let row = row.prop_map(|(takes, spare, barred, lost, wanted)| Drawn { takes, spare, barred, lost, wanted });
+    let more = (prop::collection::vec(0u32..5, 0..3), 0u64..4, any::<bool>());
+    let row = (row, more).prop_map(|((takes, spare, barred, lost, wanted), (players, took, open))| Drawn {
+        takes,
+        spare,
+        barred,
+        lost,
+        wanted,
+        players,
+        took,
+        open,
+    });
     prop::collection::vec(row, 1..9)
 }
 
@@ -38,15 +52,24 @@ fn losses(rows: &[Drawn]) -> Losses {
         losses.barred.push(row.barred);
         losses.spare.push(row.spare.is_some());
         losses.spare_takes.push(row.spare.iter().flat_map(|bits| taken_by_spare(bits, ix, rows.len())));
+        losses.players.push(row.players.iter().copied());
+        losses.took.push(row.took);
+        losses.open.push(row.open);
     }
+    losses.lost_players = vec![false, false, false, true, true];
     losses
+}
+
+/// Whether the row has lost all of its players.
+fn silent(row: &Drawn) -> bool {
+    !row.players.is_empty() && row.players.iter().all(|player| *player >= 3)
 }
 
 /// Whether playing just these rows works, each in one way or the other.
 fn works(rows: &[Drawn], set: u32) -> bool {
     let there = |slot: &u32| !rows[*slot as usize].lost || set >> slot & 1 == 1;
     (0..rows.len()).filter(|row| set >> row & 1 == 1).all(|row| {
-        let plays = !rows[row].barred && taken(&rows[row].takes, row).iter().all(there);
+        let plays = !rows[row].barred && !silent(&rows[row]) && taken(&rows[row].takes, row).iter().all(there);
         let spare = rows[row].spare.as_ref();
         plays
             || spare
@@ -75,14 +98,41 @@ proptest! {
             let missing = |slots: Vec<u32>| slots.into_iter().any(|slot| rows[slot as usize].lost && set >> slot & 1 == 0);
             prop_assert!(!step.wanted.is_empty() || !step.taken_by.is_empty());
             match (&step.way, &rows[row].spare) {
-                (Way::Play, _) => prop_assert!(!rows[row].barred && !missing(taken(&rows[row].takes, row))),
+                (Way::Play, _) => prop_assert!(!rows[row].barred && !silent(&rows[row]) && !missing(taken(&rows[row].takes, row))),
                 (Way::Reconstruct, Some(bits)) => {
-                    prop_assert!(rows[row].barred || missing(taken(&rows[row].takes, row)), "its own player could play");
+                    prop_assert!(rows[row].barred || silent(&rows[row]) || missing(taken(&rows[row].takes, row)), "its own player could play");
                     let taken = taken_by_spare(bits, row, rows.len());
                     prop_assert!(taken.iter().all(|slot| !rows[*slot as usize].lost));
                 }
                 (Way::Reconstruct, None) => prop_assert!(false, "nothing reconstructs {row}"),
             }
+            let players = &rows[row].players;
+            let left = players.iter().position(|player| *player < 3);
+            if step.way == Way::Play {
+                prop_assert_eq!(step.choice as usize, left.unwrap_or(0));
+            }
+        }
+        // The critical path is the longest of the plan, begins the order, and nobody comes before what it takes.
+        let tail = |row: u32| plan.steps.iter().find(|step| step.row == row).map_or(0, |step| step.tail);
+        let took = |row: u32| rows[row as usize].took;
+        for step in &plan.steps {
+            let longest = step.taken_by.iter().map(|row| tail(*row)).max().unwrap_or(0);
+            prop_assert_eq!(step.tail, longest + took(step.row));
+        }
+        prop_assert_eq!(plan.critical.iter().map(|row| took(*row)).sum::<u64>(), plan.steps.iter().map(|step| step.tail).max().unwrap_or(0));
+        prop_assert_eq!(plan.critical.first(), plan.order.first());
+        let place = |row: &u32| plan.order.iter().position(|known| known == row);
+        prop_assert!(plan.steps.iter().all(|step| step.taken_by.iter().all(|row| place(&step.row) < place(row))));
+        prop_assert_eq!(plan.order.len(), plan.steps.len());
+        // Whoever is not over and has lost a player is told.
+        for (row, drawn) in (0u32..).zip(&rows) {
+            let left = drawn.players.iter().position(|player| *player < 3);
+            let switched = plan.switched.iter().find(|(known, _)| *known == row).map(|(_, choice)| *choice as usize);
+            prop_assert_eq!(switched, left.filter(|left| *left > 0 && drawn.open));
+            let spare = drawn.spare.as_ref().is_some_and(|bits| {
+                taken_by_spare(bits, row as usize, rows.len()).iter().all(|slot| !rows[*slot as usize].lost)
+            });
+            prop_assert_eq!(plan.stranded.contains(&row), drawn.open && silent(drawn) && !spare);
         }
     }
 }
@@ -107,6 +157,7 @@ fn a_plan_stops_where_something_is_there_and_says_who_takes_what() {
     assert_eq!(rows(&plan), [(0, Way::Play), (1, Way::Play), (2, Way::Play)]);
     assert_eq!((&plan.steps[0].taken_by, &plan.steps[2].wanted), (&vec![1], &vec![2]));
     assert_eq!(chain([true, true, false]).plan(&[2]), RecoveryPlan::default());
+    assert_eq!((plan.order, plan.critical), (vec![0, 1, 2], vec![0, 1, 2]));
     let barred = Losses { barred: vec![true, false, false], ..chain([true; 3]) };
     assert_eq!(barred.plan(&[2]).hopeless, [2]);
 }

@@ -5,6 +5,7 @@ use crate::arbiter::{Intent, Scarce, Start};
 use crate::run::{FailedAttempt, Outgoing, Run, is_reconstruction};
 use crate::runs::Runs;
 use bevy_ecs::prelude::*;
+use std::time::Duration;
 use symphony_ecs_core::components::Status;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::melody::model::ErrorClass;
@@ -58,26 +59,74 @@ fn start_all(run: &mut Run, columns: &mut Columns<'_>) {
     }
 }
 
-/// Starts the rows at the head of the list that only take time and are alike, as far as there is room; says how many.
+/// Starts the rows at the head of the list that only take time, as far as there is room; says how many.
 fn start_pauses(run: &mut Run, columns: &mut Columns<'_>, block: &Block, candidates: &[Candidate]) -> usize {
-    let Some(first) = candidates.first() else { return 0 };
-    let spec = block.score.spec(first.row);
-    let Action::Pause(span) = spec.action else { return 0 };
     // Where something is scarce, all starts of a frame stand in one order.
-    if !spec.outputs.is_empty() || run.wants.is_some() {
+    if run.wants.is_some() {
         return 0;
     }
+    let span_of = |row: Row| {
+        let spec = block.score.spec(row);
+        match spec.action {
+            Action::Pause(span) if spec.outputs.is_empty() => Some(span),
+            _ => None,
+        }
+    };
+    let Some(first) = candidates.first().and_then(|candidate| span_of(candidate.row)) else { return 0 };
     let room = candidates.len().min(run.budget.room() as usize);
-    let alike = |candidate: &&Candidate| std::ptr::eq(block.score.spec(candidate.row), spec);
     let mut rows = std::mem::take(&mut run.scratch.functions);
-    rows.extend(candidates[..room].iter().take_while(alike).map(|candidate| candidate.row));
+    let spans = candidates[..room].iter().map_while(|candidate| Some((candidate.row, span_of(candidate.row)?)));
+    let mut mixed = false;
+    for (row, span) in spans {
+        mixed |= span != first;
+        rows.push(row);
+    }
+    match mixed {
+        _ if rows.is_empty() => {}
+        false => run.pause(first, block.id, &rows),
+        true => pause_by_span(run, block, &rows, |row| span_of(row).unwrap_or_default()),
+    }
     run.budget.launch(rows.len() as u32);
     run.start_plain(columns, block, &rows);
-    run.pause(span, block.id, &rows);
     let started = rows.len();
     rows.clear();
     run.scratch.functions = rows;
     started
+}
+
+/// Rows that end together are told together, whatever stands between them.
+fn pause_by_span(run: &mut Run, block: &Block, rows: &[Row], span_of: impl Fn(Row) -> Duration) {
+    const MOST: usize = 16;
+    let mut spans = std::mem::take(&mut run.scratch.spans);
+    let mut used = 0;
+    for row in rows {
+        let span = span_of(*row);
+        let place = match spans[..used].iter().position(|(known, _)| *known == span) {
+            Some(place) => place,
+            None => {
+                if used == MOST {
+                    flush(run, block, &mut spans);
+                    used = 0;
+                }
+                match spans.get_mut(used) {
+                    Some(free) => free.0 = span,
+                    None => spans.push((span, Vec::new())),
+                }
+                used += 1;
+                used - 1
+            }
+        };
+        spans[place].1.push(*row);
+    }
+    flush(run, block, &mut spans[..used]);
+    run.scratch.spans = spans;
+}
+
+fn flush(run: &mut Run, block: &Block, spans: &mut [(Duration, Vec<Row>)]) {
+    for (span, rows) in spans {
+        run.pause(*span, block.id, rows);
+        rows.clear();
+    }
 }
 
 /// Starts what waits, in the order of priorities, while there is room. Rows that wait for budget step aside for

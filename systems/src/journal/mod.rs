@@ -154,6 +154,13 @@ pub fn owner(dir: &Path) -> Option<u32> {
     RunLock::owner(dir)
 }
 
+/// How long ago something was written to the journal in `dir`; nothing if that cannot be told.
+pub fn since_last_write(dir: &Path) -> std::time::Duration {
+    let written = |name: &str| fs::metadata(dir.join(name)).and_then(|file| file.modified()).ok();
+    let last = [DB, wal::NAME].into_iter().filter_map(written).max();
+    last.and_then(|last| last.elapsed().ok()).unwrap_or_default()
+}
+
 /// Makes a folder and every missing one above it, each entry synced to the disk.
 fn make_dir(dir: &Path) -> Result<(), JournalError> {
     if dir.is_dir() {

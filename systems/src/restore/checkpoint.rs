@@ -1,11 +1,12 @@
 //! Checkpoints: the state of a run as one blob, so that resuming reads the last few frames and not all of them.
 //!
-//! Layout: one byte of version (1), then MessagePack of [`State`]. Columns are kept per open block; what can be
-//! derived (due rows, counters, ranks) is not kept.
+//! Layout: one byte of version (2; 1 had columns as lists), then MessagePack of [`State`]. Columns are kept per open
+//! block, packed; what can be derived (due rows, groups, ranks) is not kept.
 
+use super::packed::Packed;
 use super::validate::validate;
 use crate::orchestra::Orchestra;
-use crate::run::{MapState, Run, Tally, UndoEntry};
+use crate::run::{Edit, MapState, Run, Tally, UndoEntry};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use symphony_ecs_core::clock::{ClockKind, Time};
@@ -15,9 +16,10 @@ use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::Usage;
 use symphony_ecs_core::value::Value;
-use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Origin, Parent};
+use symphony_pit::dag::{Block, Columns, JoinState, NodeTable, Origin, Parent, Slack};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const OLDEST: u8 = 1;
 
 /// Bodies that a run can open: their numbers take 8 bytes each.
 const MOST_BLOCKS: u32 = 1 << 26;
@@ -42,6 +44,9 @@ struct State {
     /// Rows that wait for what their reconstruction takes, with why their players failed.
     #[serde(default)]
     reconstructions: Vec<(BlockId, Row, ErrorClass, String)>,
+    /// Edits of the melody that have taken effect, in order.
+    #[serde(default)]
+    edits: Vec<Edit>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,13 +59,18 @@ struct BlockState {
     inputs: Vec<Value>,
     values: Vec<Value>,
     joins: Vec<JoinState>,
-    status: Vec<Status>,
-    remaining: Vec<u32>,
-    attempt: Vec<u16>,
-    choice: Vec<u8>,
-    cost: Vec<u32>,
+    status: Packed<Status>,
+    remaining: Packed<u32>,
+    attempt: Packed<u16>,
+    choice: Packed<u8>,
+    cost: Packed<u32>,
     #[serde(default)]
     origin: Origin,
+    /// When rows began and how they stand, and how long they took, if the run is tracked.
+    #[serde(default)]
+    head: Packed<u64>,
+    #[serde(default)]
+    took: Packed<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +89,8 @@ struct MapItems {
 pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
     let block_state = |block: &Block| {
         let rows = block.base as usize..(block.base + block.rows()) as usize;
+        let slack = run.tracking.as_ref().and_then(|tracking| tracking.slack(block.id)).map(Slack::kept);
+        let (head, took) = slack.unwrap_or_default();
         BlockState {
             id: block.id,
             score: block.score_ix,
@@ -88,12 +100,15 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
             inputs: block.inputs.clone(),
             values: block.values.clone(),
             joins: block.joins.clone(),
-            status: columns.status[rows.clone()].to_vec(),
+            status: columns.status[rows.clone()].iter().copied().collect(),
             remaining: columns.remaining[rows.clone()].iter().map(|remaining| remaining.0).collect(),
             attempt: columns.attempt[rows.clone()].iter().map(|attempt| attempt.0).collect(),
             choice: columns.choice[rows.clone()].iter().map(|choice| choice.0).collect(),
             cost: columns.cost[rows].iter().map(|cost| cost.0).collect(),
             origin: block.origin.clone(),
+            // The bits of how a row stands come first, so that most words are short.
+            head: head.iter().map(|head| head.rotate_left(2)).collect(),
+            took: Packed(took.to_vec()),
         }
     };
     let halting = run.halting.as_ref();
@@ -125,6 +140,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
         undo_log: run.undo_log.clone(),
         timers: run.durable_timers(),
         reconstructions: reconstructions.collect(),
+        edits: run.edits.clone(),
     };
     let mut blob = vec![VERSION];
     rmp_serde::encode::write(&mut blob, &state).ok()?;
@@ -134,7 +150,7 @@ pub fn encode(run: &Run, columns: &Columns<'_>) -> Option<Vec<u8>> {
 /// Puts a checkpoint's state into a fresh run. The error says what does not fit.
 pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> Result<(), String> {
     let body = match blob.split_first() {
-        Some((&VERSION, body)) => body,
+        Some((&(OLDEST..=VERSION), body)) => body,
         _ => return Err("the checkpoint is of an unknown version".to_owned()),
     };
     let state: State = rmp_serde::from_slice(body).map_err(|error| format!("checkpoint: {error}"))?;
@@ -148,6 +164,10 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
     run.tries = state.tries.into_iter().map(|(block, row, tries)| ((block, row), tries)).collect();
     if state.block_count > MOST_BLOCKS || state.notice_seq > MOST_COUNTED || state.tally.nodes > MOST_COUNTED {
         return Err("checkpoint: it counts more than a run can hold".to_owned());
+    }
+    for edit in state.edits {
+        let score = run.rescored(&edit).map_err(|why| format!("checkpoint: an edit of the melody: {why}"))?;
+        run.adopt(edit, &score);
     }
     run.blocks.resize_with(state.block_count as usize, || None);
     for block in state.blocks {
@@ -180,8 +200,8 @@ pub(crate) fn decode(orchestra: &mut Orchestra, run: &mut Run, blob: &[u8]) -> R
 fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) -> Result<(), String> {
     let score = run.scores.get(state.score as usize).cloned().ok_or("checkpoint: a body of an unknown score")?;
     let rows = score.rows() as usize;
-    let lengths =
-        [state.status.len(), state.remaining.len(), state.attempt.len(), state.choice.len(), state.cost.len()];
+    let BlockState { status, remaining, attempt, choice, cost, .. } = &state;
+    let lengths = [status.0.len(), remaining.0.len(), attempt.0.len(), choice.0.len(), cost.0.len()];
     if lengths.iter().any(|length| *length != rows)
         || state.values.len() != score.slot_count()
         || state.joins.len() != score.joins.len()
@@ -198,15 +218,15 @@ fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) ->
     let columns = Columns::of(nodes.query_mut(world));
     for row in 0..rows {
         let at = base as usize + row;
-        columns.status[at] = state.status[row];
-        columns.remaining[at] = Remaining(state.remaining[row]);
-        columns.attempt[at] = Attempt(state.attempt[row]);
-        columns.choice[at] = Choice(state.choice[row]);
-        columns.cost[at] = Cost(state.cost[row]);
+        columns.status[at] = state.status.0[row];
+        columns.remaining[at] = Remaining(state.remaining.0[row]);
+        columns.attempt[at] = Attempt(state.attempt.0[row]);
+        columns.choice[at] = Choice(state.choice.0[row]);
+        columns.cost[at] = Cost(state.cost.0[row]);
     }
-    let open = state.status.iter().filter(|status| !status.is_over()).count() as u32;
+    let open = state.status.0.iter().filter(|status| !status.is_over()).count() as u32;
     let place = state.id.0 as usize;
-    let block = Block {
+    let mut block = Block {
         id: state.id,
         score_ix: state.score,
         score,
@@ -217,10 +237,18 @@ fn restore_block(orchestra: &mut Orchestra, run: &mut Run, state: BlockState) ->
         inputs: state.inputs,
         values: state.values,
         joins: state.joins,
+        groups: Vec::new(),
         open,
         due: Vec::new(),
         origin: state.origin,
     };
+    block.find_groups(&columns);
+    if let Some(tracking) = &mut run.tracking {
+        let head = state.head.0.into_iter().map(|head| head.rotate_right(2)).collect();
+        let kept = Slack::restored(&block.score.topology, head, state.took.0);
+        // If it was not tracked, what has begun is known, and that it was by now.
+        tracking.restore(&block, kept, &state.status.0, run.now);
+    }
     match run.blocks.get_mut(place) {
         Some(free @ None) => *free = Some(Box::new(block)),
         _ => return Err("checkpoint: a body has no number, or another's".to_owned()),

@@ -7,7 +7,7 @@ use super::checkpoint;
 use crate::options::RunOptions;
 use crate::orchestra::Orchestra;
 use crate::record::FrameRecord;
-use crate::run::{Outgoing, Run, is_reconstruction};
+use crate::run::{Edit, Outgoing, Rerouting, Run, is_reconstruction};
 use crate::runs::Seat;
 use std::sync::Arc;
 use symphony_ecs_core::components::Status;
@@ -75,6 +75,9 @@ pub fn restore(
         let (world, nodes) = orchestra.world();
         let mut columns = Columns::of(nodes.query_mut(world));
         take_up(&mut run, &mut columns);
+        if let Some(tracking) = &mut run.tracking {
+            tracking.forget();
+        }
     }
     Ok(orchestra.seat_restored(|slot| {
         run.slot = slot;
@@ -116,6 +119,23 @@ pub(crate) fn replay_event(orchestra: &mut Orchestra, run: &mut Run, event: Even
         run.replay_open(&mut columns, base, score, parent, place, inputs);
         return Ok(());
     }
+    if let Event::Rerouted { text, replaced, by } = event {
+        let edit = Edit { text, replaced };
+        let score = run.rescored(&edit)?;
+        let columns = Columns::of(nodes.query_mut(&mut *world));
+        if let Some(why) = run.objection(&columns, &edit, &score) {
+            return Err(format!("the melody is rewired and cannot be: {why}"));
+        }
+        let base = loop {
+            match world.resource_mut::<NodeTable>().take(score.rows()) {
+                Some(base) => break base,
+                None => NodeTable::grow(world, score.rows()),
+            }
+        };
+        let mut columns = Columns::of(nodes.query_mut(world));
+        run.reroute(&mut columns, base, Rerouting { edit, score, by });
+        return Ok(());
+    }
     let mut columns = Columns::of(nodes.query_mut(world));
     run.replay(&mut columns, event)
 }
@@ -141,6 +161,7 @@ impl Run {
         }
         match event {
             Event::Opened { .. } => Err("a body opens where none can".to_owned()),
+            Event::Rerouted { .. } => Err("the melody is rewired where it cannot be".to_owned()),
             Event::Began { .. } if self.block_count() > 0 => Err("the run begins twice".to_owned()),
             Event::Began { clock, seed } => {
                 self.clock = clock;

@@ -152,22 +152,12 @@ impl Run {
             place,
             inputs: inputs.clone(),
         });
-        let mut block = Box::new(Block {
-            id,
-            score_ix: self.score_ix(&score),
-            score,
-            base,
-            parent,
-            place,
-            iteration: 0,
-            inputs,
-            values: Vec::new(),
-            joins: Vec::new(),
-            open: 0,
-            due: Vec::new(),
-            origin: Origin::default(),
-        });
+        let score_ix = self.score_ix(&score);
+        let mut block = Box::new(Block { score_ix, parent, place, inputs, ..Block::new(id, score, base) });
         block.arm(columns);
+        if let Some(tracking) = &mut self.tracking {
+            tracking.opened(&block);
+        }
         self.tally.nodes += u64::from(block.rows());
         if self.noticing && parent.is_some() && !matches!(place, Place::Item(_)) {
             self.note_body(&block);
@@ -339,6 +329,9 @@ impl Run {
         block.iteration = iteration;
         block.inputs = inputs;
         block.arm(columns);
+        if let Some(tracking) = &mut self.tracking {
+            tracking.opened(block);
+        }
         self.tally.nodes += u64::from(block.rows());
         if self.noticing {
             self.note_body(block);
@@ -358,6 +351,9 @@ impl Run {
         let id = block.id;
         self.emit(|| Event::Closed { block: id });
         self.reconstructions.retain(|(at, _), _| *at != id);
+        if let Some(tracking) = &mut self.tracking {
+            tracking.closed(id);
+        }
         self.closed.push(block);
     }
 

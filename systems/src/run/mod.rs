@@ -12,9 +12,11 @@ mod halting;
 mod notices;
 mod reconstruct;
 mod requests;
+mod reroute;
 mod reuse;
 mod settings;
 mod sketch;
+mod tracking;
 mod transitions;
 mod undo;
 mod values;
@@ -25,7 +27,10 @@ pub use flights::{Answer, Flight, FlightKind, Outgoing};
 pub use halting::Halting;
 pub(crate) use notices::{is_reconstruction, player_word};
 pub(crate) use reconstruct::Cause;
+pub(crate) use reroute::Rerouting;
+pub use reroute::{Edit, Rerouted, Rescore};
 pub use sketch::{Fate, Sketch};
+pub use tracking::{Tracking, kind_of, plays};
 pub(crate) use transitions::can_pass;
 pub use undo::UndoEntry;
 pub use walk::{Walk, World};
@@ -128,6 +133,14 @@ pub struct Run {
     pub(crate) asked: Option<Arc<[bool]>>,
     /// What the newest call of each path was made of, if anybody wants to know.
     pub sketches: Option<BTreeMap<String, Sketch>>,
+    /// Its slack and what it teaches, if it is tracked.
+    pub tracking: Option<Box<Tracking>>,
+    /// Makes scores of edits.
+    pub(crate) rescore: Option<Arc<dyn Rescore>>,
+    /// Edits that have taken effect, in order.
+    pub(crate) edits: Vec<Edit>,
+    /// Edits that wait for the next walk.
+    pub(crate) routes: VecDeque<Rerouting>,
 
     /// Whether events are recorded.
     pub(crate) recording: bool,
@@ -238,13 +251,15 @@ impl Run {
     /// A run that has not begun.
     pub(crate) fn new(slot: RunSlot, options: &RunOptions) -> Self {
         let limits = &options.limits;
+        let scores = scores_of(&options.score);
+        let tracking = options.tracking.clone().map(|known| Box::new(Tracking::new(known, &scores)));
         Self {
             id: options.id.clone(),
             slot,
             clock: options.clock,
             now: Time::default(),
             seed: options.seed,
-            scores: scores_of(&options.score),
+            scores,
             status: RunStatus::Playing,
             halting: None,
             outputs: Vec::new(),
@@ -278,6 +293,10 @@ impl Run {
             reusing: options.reusing.clone(),
             asked: (!options.asked.is_empty()).then(|| Arc::from(options.asked.as_slice())),
             sketches: options.sketches.then(BTreeMap::new),
+            tracking,
+            rescore: options.rescore.as_ref().map(|handle| Arc::clone(&handle.0)),
+            edits: Vec::new(),
+            routes: VecDeque::new(),
             recording: options.record,
             noticing: options.notices,
             events: Vec::new(),
@@ -319,6 +338,7 @@ impl Run {
         self.answers.is_empty()
             && self.alarms.is_empty()
             && self.commands.is_empty()
+            && self.routes.is_empty()
             && self.pauses.is_empty()
             && self.dirty.is_empty()
             && self.hungry_maps.is_empty()

@@ -37,6 +37,9 @@ impl Run {
         columns.attempt[at] = Attempt(attempt);
         columns.choice[at] = Choice(choice as u8);
         let attempt = u32::from(attempt);
+        if let Some(tracking) = &mut self.tracking {
+            tracking.began(block.id, &[row], self.now);
+        }
         if !self.reconstructions.is_empty() {
             self.reconstructions.remove(&(block.id, row));
         }
@@ -73,6 +76,9 @@ impl Run {
             let attempt = &mut attempt[row.ix()];
             *attempt = Attempt(attempt.0.saturating_add(1));
         }
+        if let Some(tracking) = &mut self.tracking {
+            tracking.began(block.id, rows, self.now);
+        }
     }
 
     /// Many rows without outputs finish: the short way.
@@ -97,6 +103,9 @@ impl Run {
         }
         self.tally.played += rows.len() as u64;
         block.origin = Origin::Played;
+        if let Some(tracking) = &mut self.tracking {
+            tracking.finished(block, rows, self.now);
+        }
         block.finish_plain(columns, rows);
     }
 
@@ -141,6 +150,9 @@ impl Run {
             self.add_cost(columns, block, row, usage);
         }
         self.tally.played += 1;
+        if let Some(tracking) = &mut self.tracking {
+            tracking.finished(block, &[row.0], self.now);
+        }
         self.remember_undo(block, row);
         if !self.tries.is_empty() {
             self.tries.remove(&(block.id, row));
@@ -175,8 +187,16 @@ impl Run {
             block.origin.add(Origin::Reused(run));
         }
         self.tally.reused += 1;
+        self.track_ended(block, row);
         self.tries.remove(&(block.id, row));
         block.settle(columns, row, Status::Done);
+    }
+
+    /// A row is over that was not played to its end.
+    fn track_ended(&mut self, block: &Block, row: Row) {
+        if let Some(tracking) = &mut self.tracking {
+            tracking.ended(block.id, row, self.now);
+        }
     }
 
     fn add_cost(&mut self, columns: &mut Columns<'_>, block: &Block, row: Row, usage: Usage) {
@@ -190,6 +210,7 @@ impl Run {
         self.sketch(block, row, || Fate::Skipped(reason.in_words()));
         self.note_node(block, row, || What::NodeSkipped { reason: reason.in_words() });
         self.tally.skipped += 1;
+        self.track_ended(block, row);
         self.tries.remove(&(block.id, row));
         block.settle(columns, row, Status::Skipped);
     }
@@ -211,6 +232,9 @@ impl Run {
             Then::Stop | Then::Reconstruct => None,
         };
         let reconstructs = then == Then::Reconstruct;
+        if let Some(tracking) = &mut self.tracking {
+            tracking.faulted(block, row);
+        }
         self.note_node(block, row, || What::AttemptFailed {
             class,
             message: message.clone(),
@@ -254,6 +278,9 @@ impl Run {
         self.sketch(block, row, || Fate::Failed);
         self.note_node(block, row, || What::NodeFailed { class, message: message.to_owned() });
         self.tally.failed += 1;
+        if let Some(tracking) = &mut self.tracking {
+            tracking.failed(block, row, self.now);
+        }
         self.reconstructions.remove(&(block.id, row));
         self.tries.remove(&(block.id, row));
         if columns.attempt[block.at(row)].0 > 0 {
@@ -267,6 +294,7 @@ impl Run {
         self.emit(|| Event::Cancelled { block: block.id, row });
         self.note_node(block, row, || What::NodeCancelled);
         self.tally.cancelled += 1;
+        self.track_ended(block, row);
         self.reconstructions.remove(&(block.id, row));
         if columns.attempt[block.at(row)].0 > 0 {
             self.remember_undo(block, row);
@@ -308,6 +336,7 @@ impl Run {
         self.backlog.clear();
         self.dirty.clear();
         self.to_open.clear();
+        self.routes.clear();
         self.answers.clear();
     }
 }

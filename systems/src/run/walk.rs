@@ -10,7 +10,7 @@ use super::values::{AbsentInput, Scope};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::components::{Attempt, Status};
-use symphony_ecs_core::events::SkipReason;
+use symphony_ecs_core::events::{SkipReason, What};
 use symphony_ecs_core::identity::CallIdentity;
 use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::{CallFailure, Candidate, InProcessCall, SettingValue, Usage};
@@ -48,6 +48,19 @@ impl Run {
     /// Walks until nothing moves, the world must grow, or `limit` rows were looked at.
     pub(crate) fn walk(&mut self, world: &mut World<'_, '_>, limit: &mut u32) -> Walk {
         loop {
+            while let Some(route) = self.routes.front() {
+                // Alarms of this frame may have begun something since somebody looked.
+                if let Some(why) = self.objection(world.columns, &route.edit, &route.score) {
+                    self.routes.pop_front();
+                    let message = format!("the edit came too late: {why}");
+                    self.mention(None, What::Log { level: "warn".to_owned(), message });
+                    continue;
+                }
+                let Some(base) = world.table.take(route.score.rows()) else { return Walk::Grow(route.score.rows()) };
+                if let Some(route) = self.routes.pop_front() {
+                    self.reroute(world.columns, base, route);
+                }
+            }
             while let Some(opening) = self.to_open.front() {
                 let Some(base) = world.table.take(opening.score.rows()) else {
                     let rows = self.to_open.iter().map(|opening| opening.score.rows());

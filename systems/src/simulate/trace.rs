@@ -142,6 +142,8 @@ impl<'a> Trace<'a> {
                 self.out.reason = Some(reason);
                 self.undoing = None;
             }
+            // Rows have other numbers from here on; what is learned of a run ends where it was rewired.
+            Event::Rerouted { .. } => self.open.clear(),
             Event::UndoStarted { .. } => self.undo_began = now,
             Event::UndoEnded { index, usage, .. } => self.undone(now, index, usage),
             Event::Began { .. } | Event::Answered { .. } | Event::Ended { .. } => {}

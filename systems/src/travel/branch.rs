@@ -45,6 +45,12 @@ pub enum BranchError {
         /// The first undo.
         first: u64,
     },
+    /// The melody was rewired before the point.
+    #[error("the run was rewired while it played; fork it at an earlier event than {first}")]
+    Rewired {
+        /// The first edit.
+        first: u64,
+    },
     /// A finished node is not in the new text, or is another one there.
     #[error("{path} is finished, and {why} in the new text")]
     Changed {
@@ -121,6 +127,9 @@ fn read<'f>(
                 }
             } else if matches!(event, Event::UndoStarted { .. }) && left > 0 {
                 return Err(BranchError::Undone { told: told - 1, first: fold.told() });
+            }
+            if matches!(event, Event::Rerouted { .. }) && left > 0 {
+                return Err(BranchError::Rewired { first: fold.told() });
             }
             // A body whose end is not told yet is still open: closing it is the first thing the fork does.
             if left == 0 && matches!(event, Event::Closed { .. }) {
@@ -273,6 +282,7 @@ impl<'a> Writer<'a> {
             Event::Began { .. }
             | Event::Opened { .. }
             | Event::Halting { .. }
+            | Event::Rerouted { .. }
             | Event::UndoStarted { .. }
             | Event::UndoEnded { .. }
             | Event::Ended { .. } => return Ok(None),

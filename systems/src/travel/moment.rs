@@ -89,7 +89,7 @@ impl Moment<'_> {
     /// Nodes of the bodies that were open, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeAt> + '_ {
         self.open().flat_map(move |id| {
-            let body = &self.timeline.bodies[id as usize];
+            let body = self.timeline.body(&self.state, id);
             let score = &self.timeline.scores[body.score as usize];
             let rows = if matches!(body.place, Place::Item(_)) { 1 } else { score.rows() };
             (0..rows.min(score.rows())).map(Row).map(move |row| {
@@ -111,7 +111,7 @@ impl Moment<'_> {
     /// Bodies that were open below the melody itself, in order.
     pub fn bodies(&self) -> impl Iterator<Item = BodyAt> + '_ {
         self.open().filter(|id| self.timeline.bodies[*id as usize].parent.is_some()).map(|id| {
-            let body = &self.timeline.bodies[id as usize];
+            let body = self.timeline.body(&self.state, id);
             let iteration = self.state.open[id as usize];
             BodyAt {
                 path: self.body_path(id),
@@ -131,12 +131,12 @@ impl Moment<'_> {
     }
 
     fn cell(&self, id: u32, row: Row) -> Cell {
-        let at = self.timeline.bodies[id as usize].base + row.0;
+        let at = self.timeline.body(&self.state, id).base + row.0;
         self.state.cells.get(at as usize).copied().unwrap_or_default()
     }
 
     fn path(&self, id: u32, row: Row) -> String {
-        let body = &self.timeline.bodies[id as usize];
+        let body = self.timeline.body(&self.state, id);
         let score = &self.timeline.scores[body.score as usize];
         match body.place {
             Place::Item(_) => self.body_path(id),
@@ -146,7 +146,7 @@ impl Moment<'_> {
     }
 
     fn body_path(&self, id: u32) -> String {
-        let body = &self.timeline.bodies[id as usize];
+        let body = self.timeline.body(&self.state, id);
         let Some((BlockId(above), row)) = body.parent else { return String::new() };
         let above = self.path(above, row);
         match body.place {

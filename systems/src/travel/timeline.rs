@@ -23,6 +23,7 @@ use symphony_ecs_core::ids::{BlockId, Row};
 use symphony_ecs_core::ports::{JournalError, Usage};
 use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
+use symphony_pit::dag::RowMap;
 
 /// Changes between two whole states, unless the run is wide.
 const STRIDE: usize = 1 << 16;
@@ -56,6 +57,8 @@ pub(super) struct State {
     pub tally: Tally,
     pub status: RunStatus,
     pub reason: u32,
+    /// Which of the timeline's roots the melody itself is.
+    pub root: u32,
 }
 
 /// One change.
@@ -68,6 +71,8 @@ enum Change {
     Spent(u32),
     Halting(u32),
     Ended(RunStatus),
+    /// The melody itself is another one of `roots`.
+    Rerouted(u32),
 }
 
 /// A body that opened at some time.
@@ -79,10 +84,22 @@ pub(super) struct Body {
     pub place: Place,
 }
 
+/// The melody itself between two edits.
+#[derive(Clone, Debug)]
+struct Root {
+    body: Body,
+    /// By number of the body: the row of the melody that it plays for.
+    parents: Vec<Option<(BlockId, Row)>>,
+    /// Each row's cell, as it was when the edit took effect.
+    cells: Vec<Cell>,
+}
+
 /// The recorded life of a run, ready to be travelled.
 pub struct Timeline {
-    pub(super) scores: Arc<[Arc<Score>]>,
+    pub(super) scores: Vec<Arc<Score>>,
     pub(super) bodies: Vec<Body>,
+    /// What the melody itself was, before and after it was rewired, and where the rows of bodies below it stood.
+    roots: Vec<Root>,
     pub(super) values: Vec<Vec<Value>>,
     pub(super) reasons: Vec<String>,
     pub(super) outputs: Vec<Value>,
@@ -109,7 +126,7 @@ impl Timeline {
         let mut silent = options.clone();
         silent.notices = false;
         let mut fold = Fold::new(&silent, path);
-        let mut reader = Reader::new(Arc::clone(&fold.run().scores));
+        let mut reader = Reader::new(fold.run().scores.to_vec());
         for (frame, blob) in frames {
             let record = fold.open(frame, blob)?;
             fold.set_time(frame, record.time);
@@ -194,14 +211,37 @@ impl Timeline {
                 }
             }
             Change::Spent(which) => state.spent = self.spent[which as usize],
+            Change::Rerouted(root) => {
+                state.root = root;
+                if let Some(Root { body, cells, .. }) = self.roots.get(root as usize) {
+                    let base = body.base as usize;
+                    if state.cells.len() < base + cells.len() {
+                        state.cells.resize(base + cells.len(), Cell::default());
+                    }
+                    state.cells[base..base + cells.len()].copy_from_slice(cells);
+                    let before = root.checked_sub(1).and_then(|root| self.roots.get(root as usize));
+                    let rows = before.map_or(0, |before| self.scores[before.body.score as usize].rows());
+                    state.tally.nodes = state.tally.nodes.saturating_sub(rows.into()) + cells.len() as u64;
+                }
+            }
             Change::Halting(reason) => state.reason = reason,
             Change::Ended(status) => state.status = status,
         }
     }
 
+    /// A body, as it is in a state.
+    pub(super) fn body(&self, state: &State, id: u32) -> Body {
+        let body = self.bodies[id as usize];
+        let Some(root) = self.roots.get(state.root as usize) else { return body };
+        if id == 0 {
+            return root.body;
+        }
+        Body { parent: root.parents.get(id as usize).copied().flatten().or(body.parent), ..body }
+    }
+
     /// All rows of a body are pending.
     fn arm(&self, state: &mut State, body: u32) {
-        let body = &self.bodies[body as usize];
+        let body = self.body(state, body);
         let rows = self.scores[body.score as usize].rows();
         let range = body.base as usize..(body.base + rows) as usize;
         if state.cells.len() < range.end {
@@ -221,6 +261,7 @@ impl State {
             tally: Tally::default(),
             status: RunStatus::Playing,
             reason: NOTHING,
+            root: 0,
         }
     }
 }
@@ -232,10 +273,11 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(scores: Arc<[Arc<Score>]>) -> Self {
+    fn new(scores: Vec<Arc<Score>>) -> Self {
         let timeline = Timeline {
             scores,
             bodies: Vec::new(),
+            roots: Vec::new(),
             values: Vec::new(),
             reasons: Vec::new(),
             outputs: Vec::new(),
@@ -262,6 +304,7 @@ impl Reader {
                 Some(Whole::Change(Change::Halting(self.timeline.reasons.len() as u32 - 1)))
             }
             Event::Ended { status, .. } => Some(Whole::Change(Change::Ended(*status))),
+            Event::Rerouted { .. } => Some(Whole::Rerouted),
             Event::Played { outputs: values, .. } | Event::Reused { outputs: values, .. } if !values.is_empty() => {
                 outputs = self.timeline.values.len() as u32;
                 self.timeline.values.push(values.clone());
@@ -277,9 +320,18 @@ impl Reader {
             Some(Whole::Opened(id, parent, place)) => {
                 let known = fold.look(id, |block, _| (block.score_ix, block.base));
                 let (score, base) = known.unwrap_or_default();
-                self.timeline.bodies.push(Body { score, base, parent, place });
+                let score = self.known_score(fold, score);
+                let body = Body { score, base, parent, place };
+                self.timeline.bodies.push(body);
+                if let Some(root) = self.timeline.roots.last_mut() {
+                    root.parents.resize(id.0 as usize, None);
+                    root.parents.push(parent);
+                } else {
+                    self.timeline.roots.push(Root { body, parents: vec![None], cells: Vec::new() });
+                }
                 self.change(Change::Opened(id.0));
             }
+            Some(Whole::Rerouted) => self.rerouted(fold),
             Some(Whole::Change(change)) => self.change(change),
             None => {}
         }
@@ -305,6 +357,39 @@ impl Reader {
         Ok(())
     }
 
+    /// The timeline's number of a score of the run, which may have come with an edit.
+    fn known_score(&mut self, fold: &Fold, score: u32) -> u32 {
+        let Some(score) = fold.run().scores.get(score as usize) else { return 0 };
+        let known = &mut self.timeline.scores;
+        let place = known.iter().position(|known| Arc::ptr_eq(known, score));
+        place.unwrap_or_else(|| {
+            known.push(Arc::clone(score));
+            known.len() - 1
+        }) as u32
+    }
+
+    /// The melody has another score, its rows stand elsewhere, and those that stay have what they had.
+    fn rerouted(&mut self, fold: &mut Fold) {
+        let score = self.known_score(fold, 0);
+        let before = self.timeline.body(&self.state, 0);
+        let (old, new) = (&self.timeline.scores[before.score as usize], &self.timeline.scores[score as usize]);
+        let map = fold.run().last_edit().map(|edit| RowMap::by_id(old, new, &edit.replaced)).unwrap_or_default();
+        let cell = |old: &Option<u32>| {
+            let at = old.map(|old| (before.base + old) as usize);
+            at.and_then(|at| self.state.cells.get(at)).copied().unwrap_or_default()
+        };
+        let cells = map.from.iter().map(cell).collect();
+        let base = fold.look(BlockId(0), |block, _| block.base).unwrap_or_default();
+        let renamed = |parent: &Option<(BlockId, Row)>| match parent {
+            Some((BlockId(0), row)) => map.to(*row).map(|row| (BlockId(0), row)),
+            other => *other,
+        };
+        let known = self.timeline.roots.last().map(|root| root.parents.as_slice()).unwrap_or_default();
+        let parents = known.iter().map(renamed).collect();
+        self.timeline.roots.push(Root { body: Body { score, base, ..before }, parents, cells });
+        self.change(Change::Rerouted(self.timeline.roots.len() as u32 - 1));
+    }
+
     /// The changes of the next notice begin here.
     fn begin(&mut self) {
         let timeline = &mut self.timeline;
@@ -325,5 +410,6 @@ impl Reader {
 /// What an event says of a whole body or of the run.
 enum Whole {
     Opened(BlockId, Option<(BlockId, Row)>, Place),
+    Rerouted,
     Change(Change),
 }
