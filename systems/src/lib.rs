@@ -10,6 +10,7 @@ pub mod journal;
 pub mod ledger;
 pub mod options;
 pub mod orchestra;
+pub mod pools;
 pub mod record;
 pub mod recover;
 pub mod restore;

@@ -6,6 +6,7 @@
 use crate::decide::{Conductor, Manual};
 use crate::frame;
 use crate::options::RunOptions;
+use crate::pools::{PoolKeeper, PoolSettings, PoolView};
 use crate::restore::checkpoint;
 use crate::run::{Run, Tally};
 use crate::runs::{Runs, Seat};
@@ -14,12 +15,15 @@ use bevy_ecs::prelude::*;
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::components::{Choice, Status};
 use symphony_ecs_core::events::{Notice, Place, RunStatus};
 use symphony_ecs_core::ids::{Row, RunSlot};
 use symphony_ecs_core::ports::{ArtifactPort, ConductorPort, ExtensionPort, JournalError, JournalPort};
+use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::{Columns, NodeQuery, NodeTable};
+use symphony_pit::pool::Learned;
 
 /// Something a person asks of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct OrchestraParts {
     pub conductor: Box<dyn ConductorPort>,
     /// Rows looked at per frame and run at most.
     pub walk_limit: u32,
+    /// How pools of players are kept; without it players start with their first calls.
+    pub pools: Option<PoolSettings>,
 }
 
 impl Default for OrchestraParts {
@@ -81,6 +87,7 @@ impl Default for OrchestraParts {
             artifacts: None,
             conductor: Box::new(Manual),
             walk_limit: 1 << 16,
+            pools: None,
         }
     }
 }
@@ -99,6 +106,7 @@ impl Orchestra {
         world.init_resource::<NodeTable>();
         world.insert_resource(Conductor::new(parts.conductor));
         world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
+        world.insert_resource(parts.pools.map(PoolKeeper::new).unwrap_or_default());
         let nodes = world.query::<NodeQuery>();
         let mut schedule = frame::schedule();
         // Else the first frame of the first run does it. The schedule is ours and has no circle.
@@ -111,17 +119,31 @@ impl Orchestra {
     pub fn play(&mut self, options: &RunOptions, journal: Option<Box<dyn JournalPort>>) -> RunSlot {
         let root = Arc::clone(&options.score);
         NodeTable::grow(&mut self.world, root.rows());
-        self.world.resource_mut::<Runs>().seat(|slot| {
+        let slot = self.world.resource_mut::<Runs>().seat(|slot| {
             let mut run = Run::new(slot, options);
             run.begin();
             run.open_root(options);
             Seat::new(run, journal)
-        })
+        });
+        self.follow(slot, &root, options.clock);
+        slot
+    }
+
+    /// Pools follow what a run asks for.
+    fn follow(&mut self, slot: RunSlot, score: &Arc<Score>, clock: ClockKind) {
+        if clock == ClockKind::Real {
+            self.world.resource_mut::<PoolKeeper>().begin(slot, score);
+        }
     }
 
     /// Seats a run that was restored from its journal.
     pub(crate) fn seat_restored(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
-        self.world.resource_mut::<Runs>().seat(make)
+        let slot = self.world.resource_mut::<Runs>().seat(make);
+        let begun = self.run(slot).filter(|run| !run.is_over()).map(|run| (run.clock, run.scores.first().cloned()));
+        if let Some((clock, Some(score))) = begun {
+            self.follow(slot, &score, clock);
+        }
+        slot
     }
 
     pub(crate) fn world(&mut self) -> (&mut World, &mut QueryState<NodeQuery>) {
@@ -145,7 +167,7 @@ impl Orchestra {
                 continue;
             }
             if let Some(at) = seat.run.next_timer() {
-                if seat.run.clock == symphony_ecs_core::clock::ClockKind::Virtual {
+                if seat.run.clock == ClockKind::Virtual {
                     return Pulse::Beat;
                 }
                 let wait = at.since(seat.run.now);
@@ -277,9 +299,31 @@ impl Orchestra {
         views
     }
 
+    /// The pools of players of this orchestra, by player: who is warm, and why.
+    pub fn pools(&mut self) -> Vec<PoolView> {
+        self.with_pools(|pools, stage| pools.view(stage))
+    }
+
+    /// Warms a player by hand: so many seats; says how many were started. `None` when no melody here names it.
+    pub fn warm(&mut self, player: &str, seats: u32) -> Option<u32> {
+        self.with_pools(|pools, stage| pools.warm(stage, player, seats))
+    }
+
+    /// What pools learned from runs that left, since the last time.
+    pub fn learned(&mut self) -> Option<Learned> {
+        self.world.resource_mut::<PoolKeeper>().learned()
+    }
+
+    fn with_pools<T>(&mut self, what: impl FnOnce(&mut PoolKeeper, &mut Stage) -> T) -> T {
+        self.world.resource_scope(|world, mut pools: Mut<'_, PoolKeeper>| {
+            what(&mut pools, &mut world.resource_mut::<Stage>())
+        })
+    }
+
     /// Takes a run out of the world; its journal is handed back to be closed.
     pub fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
         let seat = self.world.resource_mut::<Runs>().leave(slot)?;
+        self.world.resource_mut::<PoolKeeper>().end(slot);
         let mut table = self.world.resource_mut::<NodeTable>();
         for block in seat.run.blocks().chain(seat.run.closed.iter()) {
             table.give_back(block.base, block.rows());
