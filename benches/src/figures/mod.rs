@@ -8,6 +8,7 @@ pub mod durable;
 pub mod huge;
 pub mod import;
 pub mod loops;
+pub mod pool;
 pub mod roundtrip;
 pub mod simulate;
 pub mod track;
@@ -45,6 +46,9 @@ pub static ALL: &[Figure] = &[
     simulate::FIGURE,
     travel::FIGURE,
     triggers::FIGURE,
+    pool::ALLOC,
+    pool::CONTENDED,
+    pool::PREDICT,
 ];
 
 /// A sample that nobody knows.
