@@ -33,6 +33,8 @@ const WINDOW: usize = 512;
 const FOLLOWERS: usize = 24;
 /// Observations by which a wider context outweighs a narrower one.
 const DOUBT: f64 = 2.0;
+/// Contexts that are kept; those seen least go first.
+const MOST_CONTEXTS: usize = 20_000;
 /// Hours of a day that are one bucket.
 const HOURS: u8 = 4;
 
@@ -307,6 +309,26 @@ impl History {
             }
         }
         self.runs += 1;
+        if self.contexts.len() > MOST_CONTEXTS + MOST_CONTEXTS / 2 {
+            self.thin();
+        }
+    }
+
+    /// Whether there are more contexts than are kept.
+    pub(super) fn is_large(&self) -> bool {
+        self.contexts.len() > MOST_CONTEXTS
+    }
+
+    /// Forgets the contexts that were seen least, when there are very many.
+    pub(super) fn thin(&mut self) {
+        if self.is_large() {
+            let mut seen: Vec<(u32, Context)> =
+                self.contexts.iter().map(|(context, one)| (one.seen, *context)).collect();
+            seen.sort_unstable_by(|a, b| b.cmp(a));
+            for (_, context) in seen.into_iter().skip(MOST_CONTEXTS) {
+                self.contexts.remove(&context);
+            }
+        }
     }
 
     fn melody(&mut self, name: &str) -> u32 {

@@ -8,9 +8,6 @@ use std::sync::Arc;
 /// Version of the text.
 pub const VERSION: u32 = 1;
 
-/// Contexts that are kept; those seen least go first.
-const MOST_CONTEXTS: usize = 20_000;
-
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
@@ -76,11 +73,9 @@ fn some(number: u32) -> Option<u32> {
 impl History {
     /// The history as text, without the contexts that were seen least when there are very many.
     pub fn to_text(&self) -> String {
-        let mut kept: Vec<(&Context, &Followers)> = self.contexts.iter().collect();
-        if kept.len() > MOST_CONTEXTS {
-            kept.sort_by(|a, b| b.1.seen.cmp(&a.1.seen).then(a.0.cmp(b.0)));
-            kept.truncate(MOST_CONTEXTS);
-            kept.sort_by(|a, b| a.0.cmp(b.0));
+        let mut kept = std::borrow::Cow::Borrowed(self);
+        if self.is_large() {
+            kept.to_mut().thin();
         }
         let players = self.players.iter().zip(&self.facts);
         let text = Text {
@@ -88,7 +83,7 @@ impl History {
             runs: self.runs,
             players: players.map(|(name, facts)| Player { name: name.to_string(), facts: *facts }).collect(),
             melodies: self.melodies.iter().map(ToString::to_string).collect(),
-            contexts: kept.into_iter().map(row).collect(),
+            contexts: kept.contexts.iter().map(row).collect(),
         };
         serde_json::to_string(&text).unwrap_or_default()
     }

@@ -69,6 +69,11 @@ const RULES: Rules = Rules {
     cooldown: Duration::ZERO,
 };
 
+/// Runs whose course is kept until somebody asks what was learned.
+const UNTOLD: usize = 64;
+/// Operations whose pools are known by their address.
+const KNOWN: usize = 4096;
+
 /// The keeper of pools, if there is one.
 #[derive(Resource, Default)]
 pub struct PoolKeeper(Option<Box<Keeper>>);
@@ -150,7 +155,9 @@ impl PoolKeeper {
             && !course.recording.asked.is_empty()
         {
             keeper.history.learn(&course.recording);
-            keeper.over.push(course.recording);
+            if keeper.over.len() < UNTOLD {
+                keeper.over.push(course.recording);
+            }
         }
     }
 
@@ -161,12 +168,9 @@ impl PoolKeeper {
         if runs.is_empty() && news.is_empty() {
             return None;
         }
-        let facts = |number: PlayerNo| news.remove(&number).unwrap_or_default();
-        let named = |(number, name): (PlayerNo, &str)| (number, Arc::<str>::from(name));
-        let names: Vec<_> = keeper.history.players().map(named).collect();
-        let mut facts = facts;
-        let players = names.into_iter().map(|(number, name)| (name, facts(number))).collect();
-        Some(Learned { players, runs })
+        let players = keeper.history.players();
+        let players = players.map(|(number, name)| (Arc::from(name), news.remove(&number).unwrap_or_default()));
+        Some(Learned { players: players.collect(), runs })
     }
 }
 
@@ -185,6 +189,10 @@ impl Keeper {
         let key = (Arc::as_ptr(operation).addr(), mem, cpu);
         if let Some(known) = self.known.get(&key).filter(|pool| self.is_of(**pool, operation, mem, cpu)) {
             return *known;
+        }
+        // Each score that is compiled anew has operations of its own.
+        if self.known.len() >= KNOWN {
+            self.known.clear();
         }
         let pool = self.open(&pool_name(&operation.name, mem, cpu));
         let order = WarmOrder { operation: Arc::clone(operation), mem, cpu, seats: 1, keep: Duration::ZERO };
