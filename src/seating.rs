@@ -8,6 +8,7 @@ use crate::interrupt;
 use crate::opening::Opened;
 use crate::players;
 use crate::playing::{self, Ending, Word};
+use crate::pools;
 use crate::rehearsal;
 use crate::state::State;
 use crate::view::{Plan, Style, View};
@@ -25,6 +26,7 @@ use symphony_extensions::host::Registry;
 use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
+use symphony_systems::pools::PoolSettings;
 use symphony_systems::restore::{Restored, restore};
 use symphony_systems::results::{self, Purpose, Results};
 use symphony_systems::{Orchestra, Reusing, RunOptions};
@@ -139,7 +141,9 @@ impl Seating<'_> {
             options.reusing = Some(Arc::new(self.reusing(&score)?));
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
-        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
+        let real = self.birth.clock == ClockKind::Real;
+        let pools = if real { pools::settings(self.state, self.opened) } else { None };
+        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock, pools)?;
         let slot = seat(&mut orchestra, &options, beginning)?;
         // The socket lies in the run's folder, which is there once its journal is.
         let control = if kept { Some(self.listen(words_in)?) } else { None };
@@ -149,6 +153,7 @@ impl Seating<'_> {
         drop(control);
         // Closing the journal commits what waits and lets go of the run; players end with their host.
         drop(orchestra.leave(slot));
+        pools::keep(self.state, orchestra.learned());
         exit
     }
 
@@ -174,6 +179,7 @@ pub fn orchestra(
     registry: &Arc<Registry>,
     artifacts: &Arc<dyn ArtifactPort>,
     clock: ClockKind,
+    pools: Option<PoolSettings>,
 ) -> Result<Orchestra, Failure> {
     let stage: Option<Box<dyn ExtensionPort>> = match clock {
         ClockKind::Real => Some(Box::new(players::host(Arc::clone(registry), Arc::clone(artifacts))?)),
@@ -184,6 +190,7 @@ pub fn orchestra(
         rehearsal: Arc::new(rehearsal::Scripted),
         functions: Some(Arc::new(players::BuiltIns)),
         artifacts: Some(Arc::clone(artifacts)),
+        pools,
         ..OrchestraParts::default()
     }))
 }

@@ -79,6 +79,7 @@ enum Command {
     Approve(approve::Approve),
     Why(why::Why),
     Recover(recover::Recover),
+    Pit(crate::pit::Pit),
     Simulate(simulate::Simulate),
     Graph(graph::Graph),
     Import(import::Import),
@@ -106,6 +107,7 @@ impl CommandLine {
             Command::Approve(command) => command.run(&state()?),
             Command::Why(command) => command.run(&state()?),
             Command::Recover(command) => command.run(&state()?),
+            Command::Pit(command) => command.run(&state()?),
             Command::Simulate(command) => command.run(&state()?),
             Command::Up(command) => command.run(&state()?),
             Command::Trigger(command) => command.run(&state()?),
@@ -120,7 +122,7 @@ impl CommandLine {
 }
 
 /// Writes a command's result to standard output. A reader that has gone (`| head`) is no failure.
-fn print(text: &[u8]) -> Result<Exit, Failure> {
+pub fn print(text: &[u8]) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

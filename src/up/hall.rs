@@ -12,6 +12,7 @@ use crate::inputs;
 use crate::opening::{self, Opened};
 use crate::past;
 use crate::playing;
+use crate::pools;
 use crate::preferences;
 use crate::rerun::Wanted;
 use crate::seating::{self, Beginning};
@@ -189,6 +190,7 @@ impl Stand<'_> {
     fn leave(&mut self, ticket: Ticket) {
         if let (Some(seat), Some(orchestra)) = (self.seats.remove(&ticket), &mut self.orchestra) {
             drop(orchestra.leave(seat.slot));
+            pools::keep(self.state, orchestra.learned());
         }
     }
 
@@ -289,7 +291,8 @@ impl Stand<'_> {
     ) -> Result<(), Failure> {
         if self.orchestra.is_none() {
             let registry = &self.opened.registry;
-            self.orchestra = Some(seating::orchestra(registry, &self.artifacts, ClockKind::Real)?);
+            let pools = pools::settings(self.state, self.opened);
+            self.orchestra = Some(seating::orchestra(registry, &self.artifacts, ClockKind::Real, pools)?);
         }
         let Some(orchestra) = &mut self.orchestra else { return Ok(()) };
         let run = start.run.clone();

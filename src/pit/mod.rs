@@ -1,0 +1,32 @@
+//! `symphony pit`: the members of the Pit, as a person sees and uses them.
+
+pub mod pool;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::state::State;
+use clap::{Args, Subcommand};
+
+/// Look at the members of the Pit, and use them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  symphony pit pool                        # which players are warm, or were learned
+  symphony pit pool why operator:git       # why one is warm, or is not")]
+pub struct Pit {
+    #[command(subcommand)]
+    member: Member,
+}
+
+#[derive(Debug, Subcommand)]
+enum Member {
+    Pool(pool::Pool),
+}
+
+impl Pit {
+    pub fn run(self, state: &State) -> Result<Exit, Failure> {
+        match self.member {
+            Member::Pool(pool) => pool.run(state),
+        }
+    }
+}
