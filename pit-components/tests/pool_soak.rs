@@ -132,6 +132,7 @@ fn play(history: &mut History, draw: &mut Draw) {
                 player: one.player,
                 probability: one.probability,
                 idle_seconds: one.idle_seconds,
+                due_seconds: one.due_seconds,
                 load_seconds: history.facts(one.player).load_seconds,
                 memory: 1 << 20,
                 gpu: 0,

@@ -147,6 +147,8 @@ pub struct Forecast {
     pub probability: f64,
     /// Expected time that it would be held for nothing, in seconds: until it is asked, at most the horizon.
     pub idle_seconds: f64,
+    /// Expected time until it is asked, if it is asked within the horizon, in seconds.
+    pub due_seconds: f64,
     /// Why.
     pub terms: Vec<Term>,
 }
@@ -391,31 +393,35 @@ fn forecast_of(
     horizon: f64,
 ) -> Forecast {
     let mut terms = Vec::new();
-    // From the widest to the most telling context: each leans on the one before.
-    let (mut probability, mut idle) = (0.0, horizon);
+    // From the widest to the most telling context: each leans on the one before. `waited` is the time until the
+    // request, summed over the chances that there is one.
+    let (mut probability, mut waited) = (0.0, 0.0);
     for (context, followers) in contexts.iter().zip(found).rev() {
         let Some(followers) = followers else { continue };
-        let (own, own_idle) =
-            followers.players.get(&player).map_or((0.0, horizon), |counts| within(counts, followers.seen, horizon));
+        let counts = followers.players.get(&player);
+        let (own, own_waited) = counts.map_or((0.0, 0.0), |counts| within(counts, followers.seen, horizon));
         let seen = f64::from(followers.seen);
         let weight = seen / (seen + DOUBT);
         probability += weight * (own - probability);
-        idle += weight * (own_idle - idle);
+        waited += weight * (own_waited - waited);
         terms.push(Term { whence: context.0, probability: own, seen: followers.seen });
     }
     let rows = ahead.iter().filter(|row| row.player == player && row.seconds <= horizon);
     if let Some(row) = rows.max_by(|a, b| a.odds.total_cmp(&b.odds).then(b.seconds.total_cmp(&a.seconds))) {
         let odds = row.odds.clamp(0.0, 1.0);
         if odds >= probability {
-            (probability, idle) = (odds, odds * row.seconds.max(0.0) + (1.0 - odds) * horizon);
+            (probability, waited) = (odds, odds * row.seconds.max(0.0));
         }
         terms.push(Term { whence: Whence::Score, probability: odds, seen: 1 });
     }
     terms.reverse();
-    Forecast { player, probability: probability.clamp(0.0, 1.0), idle_seconds: idle.clamp(0.0, horizon), terms }
+    let probability: f64 = probability.clamp(0.0, 1.0);
+    let due_seconds = if probability > 0.0 { (waited / probability).clamp(0.0, horizon) } else { horizon };
+    let idle_seconds = (probability * due_seconds + (1.0 - probability) * horizon).clamp(0.0, horizon);
+    Forecast { player, probability, idle_seconds, due_seconds, terms }
 }
 
-/// How probable a request within the horizon is, and for how long the player would wait for it, at most the horizon.
+/// How probable a request within the horizon is, and the time until it, summed over the chances that there is one.
 fn within(counts: &[u16; BUCKETS], seen: u32, horizon: f64) -> (f64, f64) {
     let (mut asked, mut waited) = (0.0, 0.0);
     for (bucket, count) in counts.iter().enumerate() {
@@ -431,7 +437,7 @@ fn within(counts: &[u16; BUCKETS], seen: u32, horizon: f64) -> (f64, f64) {
     }
     let seen = f64::from(seen.max(1));
     let probability = (asked / seen).min(1.0);
-    (probability, (waited / seen).min(horizon * probability) + (1.0 - probability) * horizon)
+    (probability, (waited / seen).min(horizon * probability))
 }
 
 /// The contexts in which a run stands, the most telling first.

@@ -11,8 +11,9 @@
 //!
 //! It is loaded when the saving exceeds the cost. One that is idle is let go when it was idle for a whole horizon and
 //! is not worth its cost: with this rule, what is paid never exceeds twice the least, whatever the future brings (ski
-//! rental, Karlin et al. 1988). When memory is short, what has the smallest saving per byte makes way (GreedyDual-Size-
-//! Frequency, Cherkasova 1998, with the forecast in the place of the frequency), the longest unused first.
+//! rental, Karlin et al. 1988). When memory is short, what saves least for each byte and each second until it is asked
+//! makes way (GreedyDual-Size-Frequency, Cherkasova 1998, with the forecast in the place of the frequency; of two that
+//! are as probable the later one goes, as Belady's rule has it), the longest unused first.
 
 use super::history::PlayerNo;
 use serde::Serialize;
@@ -60,8 +61,10 @@ pub struct Standing {
     pub player: PlayerNo,
     /// How probable a request within the horizon is.
     pub probability: f64,
-    /// Expected time until then, at most the horizon, in seconds.
+    /// Expected idle time until then, at most the horizon, in seconds.
     pub idle_seconds: f64,
+    /// Expected time until a request, if there is one within the horizon, in seconds.
+    pub due_seconds: f64,
     /// Time to load it, in seconds.
     pub load_seconds: f64,
     /// Bytes of memory it takes.
@@ -105,6 +108,8 @@ pub struct Plan {
 const GIB: f64 = (1u64 << 30) as f64;
 /// Memory of a player of which nothing is known.
 const SOME_MEMORY: u64 = 64 << 20;
+/// Time that a player occupies its room at least.
+const LEAST_SECONDS: f64 = 0.01;
 /// Horizons, in seconds.
 const HORIZONS: (f64, f64) = (1.0, 3600.0);
 /// What makes another one go must be worth this much more: two that are alike do not drive each other out in turn.
@@ -162,13 +167,15 @@ impl Load {
     }
 }
 
-/// What a byte (or the scarcest good) of a player saves.
+/// What a byte (or the scarcest good) saves for each second that a player occupies it: what is asked sooner gives its
+/// room back to others sooner.
 fn density(standing: &Standing, budgets: &Budgets, prices: &Prices) -> f64 {
     let share = |taken: u64, of: u64| taken as f64 / (of.max(1)) as f64;
     let size = share(standing.memory, budgets.memory)
         .max(share(standing.gpu, budgets.gpu))
         .max(share(standing.micros_per_second, budgets.micros_per_second));
-    prices.choice(standing).saving / size.max(f64::MIN_POSITIVE)
+    let seconds = standing.due_seconds.max(0.0) + standing.load_seconds.max(LEAST_SECONDS);
+    prices.choice(standing).saving / (size.max(f64::MIN_POSITIVE) * seconds)
 }
 
 /// Those that could make way, the least worth first.
@@ -282,6 +289,7 @@ mod tests {
             player: PlayerNo(player),
             probability,
             idle_seconds: 10.0,
+            due_seconds: 10.0,
             load_seconds: 2.0,
             memory: 256 * MIB,
             gpu: 0,
@@ -330,6 +338,10 @@ mod tests {
         let idle = |unused_seconds| Standing { held: true, unused_seconds, idle_seconds: horizon, ..standing(0, 0.0) };
         assert_eq!(plan(&[idle(horizon - 1.0)], &Budgets::default(), &prices), Plan::default());
         assert_eq!(players(&plan(&[idle(horizon)], &Budgets::default(), &prices).unload), [0]);
+        let soon = Standing { due_seconds: 1.0, ..standing(3, 0.5) };
+        let short = Budgets { memory: 256 * MIB, ..Budgets::default() };
+        let made = plan(&[Standing { held: true, ..standing(0, 0.9) }, soon], &short, &prices);
+        assert_eq!((players(&made.unload), players(&made.load)), (vec![0], vec![3]), "the sooner of two goes first");
         let wanted = Standing { probability: 0.9, idle_seconds: 5.0, ..idle(horizon) };
         assert_eq!(plan(&[wanted], &Budgets::default(), &prices), Plan::default());
     }

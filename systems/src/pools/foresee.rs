@@ -106,6 +106,7 @@ impl Keeper {
             player,
             probability: forecast.map_or(0.0, |one| one.probability),
             idle_seconds: forecast.map_or_else(|| self.horizon(player), |one| one.idle_seconds),
+            due_seconds: forecast.map_or_else(|| self.horizon(player), |one| one.due_seconds),
             load_seconds,
             memory,
             gpu: 0,

@@ -5,9 +5,9 @@
 //! let go while tasks of it run (they keep what they have), for every policy alike.
 
 use super::recorded::Run;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use symphony_ecs_core::clock::Time;
-use symphony_pit::pool::{Budgets, Course, Expected, History, PlayerNo, Prices, Standing, plan};
+use symphony_pit::pool::{Budgets, Course, Expected, Forecast, History, PlayerNo, Prices, Standing, plan};
 
 /// Every player takes as much: the recordings know the memory of some only.
 pub const MEMORY: u64 = 256 << 20;
@@ -60,18 +60,21 @@ pub struct Stand<'h> {
     pub room: u64,
     pub tally: Tally,
     held: BTreeMap<PlayerNo, Held>,
+    /// What was last foreseen: probability, idle time, time until the request.
+    foreseen: BTreeMap<PlayerNo, (f64, f64, f64)>,
     prices: Prices,
 }
 
 impl<'h> Stand<'h> {
     pub fn new(history: &'h History, filling: Filling, load_seconds: f64, room: u64) -> Self {
-        let (tally, held, prices) = (Tally::default(), BTreeMap::new(), Prices::default());
-        Self { history, filling, load_seconds, room, tally, held, prices }
+        let (tally, held, foreseen) = (Tally::default(), BTreeMap::new(), BTreeMap::new());
+        Self { history, filling, load_seconds, room, tally, held, foreseen, prices: Prices::default() }
     }
 
     /// Plays a run. `player` numbers its programs: those that the history does not know have numbers of their own.
     pub fn play(&mut self, run: &Run, player: &dyn Fn(&str) -> PlayerNo) {
         self.held.clear();
+        self.foreseen.clear();
         let hour = run.began[3] as u8;
         let mut course = Course::new(run.melody.as_str(), hour);
         let mut waits = run.waits.clone();
@@ -131,9 +134,8 @@ impl<'h> Stand<'h> {
         self.tally.cold += 1;
         match self.filling {
             Filling::History | Filling::HistoryAndScore => {
-                let standings: Vec<Standing> =
-                    self.held.keys().map(|held| self.standing(*held, now, 0.0, 0.0)).collect();
-                let newcomer = self.standing(player, now, 1.0, 0.0);
+                let standings: Vec<Standing> = self.held.keys().map(|held| self.standing(*held, now)).collect();
+                let newcomer = self.standing(player, now);
                 for gone in self.budgets().make_room(&newcomer, &standings, &self.prices) {
                     self.held.remove(&gone);
                 }
@@ -164,14 +166,10 @@ impl<'h> Stand<'h> {
         let upcoming = course.upcoming(at(now));
         let horizon = self.horizon();
         let forecasts = self.history.forecast(course.here(), &upcoming, |_| horizon);
-        let mut standings: Vec<Standing> =
-            forecasts.iter().map(|one| self.standing(one.player, now, one.probability, one.idle_seconds)).collect();
-        for player in self.held.keys() {
-            if standings.binary_search_by_key(player, |standing| standing.player).is_err() {
-                standings.push(self.standing(*player, now, 0.0, horizon));
-            }
-            standings.sort_unstable_by_key(|standing| standing.player);
-        }
+        let told = |one: &Forecast| (one.player, (one.probability, one.idle_seconds, one.due_seconds));
+        self.foreseen = forecasts.iter().map(told).collect();
+        let players: BTreeSet<PlayerNo> = self.foreseen.keys().chain(self.held.keys()).copied().collect();
+        let standings: Vec<Standing> = players.into_iter().map(|player| self.standing(player, now)).collect();
         let plan = plan(&standings, &self.budgets(), &self.prices);
         for choice in plan.unload {
             self.held.remove(&choice.player);
@@ -189,12 +187,15 @@ impl<'h> Stand<'h> {
         self.prices.horizon(self.load_seconds, self.prices.holding(MEMORY, 0, 0))
     }
 
-    fn standing(&self, player: PlayerNo, now: f64, probability: f64, idle_seconds: f64) -> Standing {
+    fn standing(&self, player: PlayerNo, now: f64) -> Standing {
         let held = self.held.get(&player);
+        let unknown = (0.0, self.horizon(), self.horizon());
+        let (probability, idle_seconds, due_seconds) = self.foreseen.get(&player).copied().unwrap_or(unknown);
         Standing {
             player,
             probability,
             idle_seconds,
+            due_seconds,
             load_seconds: self.load_seconds,
             memory: MEMORY,
             gpu: 0,
