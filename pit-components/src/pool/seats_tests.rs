@@ -220,7 +220,7 @@ proptest! {
                     Some(lease) => {
                         let handle = lease.keep();
                         let seat = &mut model[handle.slot as usize];
-                        prop_assert_eq!((*seat).0, Life::Ready);
+                        prop_assert_eq!(seat.0, Life::Ready);
                         prop_assert_eq!(seat.1, handle.generation);
                         seat.0 = Life::Active;
                         handles.push(handle);
