@@ -1,21 +1,20 @@
 //! The seats of a pool that threads take and give back without locks.
 //!
 //! ```text
-//! shard (128 bytes)   ┌────────────────┬─────────────────────────┬──────────
-//!                     │ ready: 1 bit a │ seat 0                  │ seat 1 …
-//!                     │ seat           │ generation:56 │ state:8 │
-//!                     └────────────────┴─────────────────────────┴──────────
+//! shard (128 bytes)   ┌─────────────────────────┬─────────────────────────┬──────────
+//!                     │ seat 0                  │ seat 1                  │ …
+//!                     │ generation:56 │ state:8 │ generation:56 │ state:8 │
+//!                     └─────────────────────────┴─────────────────────────┴──────────
 //! ```
 //!
 //! Invariants:
-//! 1. Whoever clears a seat's ready bit owns that seat until it sets the bit again; nobody else writes its word.
-//! 2. A ready bit is only set for a seat whose state is Ready.
-//! 3. A generation rises when a lease ends, by return or eviction, and never falls. So a handle fits at most one lease,
+//! 1. A seat is one word, and every change of it is one compare-and-exchange: whoever moves a seat saw where it was.
+//! 2. A generation rises when a lease ends, by return or eviction, and never falls. So a handle fits at most one lease,
 //!    and giving it back twice, or after the seat was taken away, is an error and never somebody else's seat.
 //!
-//! Seats are dealt out over shards of a cache line pair each, and threads begin their search at different ones. There
-//! is no list of free seats and so no ABA problem: a set bit says only that its seat is ready, whatever happened before.
-//! The counter that the hot path carries is the generation itself.
+//! To take a seat is to find one whose state is Ready and to exchange it. Seats are dealt out over shards of a cache line
+//! pair each, and threads begin their search at different ones, so that few meet. There is no list of free seats and so
+//! no ABA problem: the generation tells two leases apart. It is also the counter that the hot path carries.
 
 use super::life::{Life, Signal};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -25,8 +24,8 @@ pub const MOST_SEATS: u32 = (SHARDS * PLACES) as u32;
 
 /// Shards at most.
 const SHARDS: usize = 64;
-/// Seats of a shard: with the ready bits they fill 128 bytes.
-const PLACES: usize = 15;
+/// Seats of a shard: they fill 128 bytes.
+const PLACES: usize = 16;
 /// A pool has about as many shards as seats, up to this, so that few threads meet.
 const WIDE: u32 = 8;
 /// Bits of the state in a seat's word.
@@ -58,16 +57,8 @@ pub trait Cell: Send + Sync {
     fn of(value: u64) -> Self;
     /// Reads it, seeing what was written before the value was.
     fn read(&self) -> u64;
-    /// Writes it, showing what was written before.
-    fn write(&self, value: u64);
-    /// Clears bits and gives the word as it was.
-    fn clear(&self, bits: u64) -> u64;
-    /// Sets bits.
-    fn set(&self, bits: u64);
     /// Writes `new` if the word is `old`.
     fn exchange(&self, old: u64, new: u64) -> bool;
-    /// Lets another thread go on for a moment.
-    fn pause();
 }
 
 impl Cell for AtomicU64 {
@@ -80,31 +71,13 @@ impl Cell for AtomicU64 {
         self.load(Ordering::Acquire)
     }
     #[inline]
-    fn write(&self, value: u64) {
-        self.store(value, Ordering::Release);
-    }
-    #[inline]
-    fn clear(&self, bits: u64) -> u64 {
-        self.fetch_and(!bits, Ordering::AcqRel)
-    }
-    #[inline]
-    fn set(&self, bits: u64) {
-        self.fetch_or(bits, Ordering::Release);
-    }
-    #[inline]
     fn exchange(&self, old: u64, new: u64) -> bool {
         self.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-    fn pause() {
-        std::hint::spin_loop();
     }
 }
 
 #[repr(align(128))]
-struct Shard<C> {
-    ready: C,
-    words: [C; PLACES],
-}
+struct Shard<C>([C; PLACES]);
 
 /// The seats of a pool, shared by threads.
 pub struct Seats<C = AtomicU64> {
@@ -150,8 +123,12 @@ const fn word(generation: u64, life: Life) -> u64 {
     generation << STATE_BITS | life as u64
 }
 
+const STATE: u64 = (1 << STATE_BITS) - 1;
+const READY: u64 = Life::Ready as u64;
+const ACTIVE: u64 = Life::Active as u64;
+
 const fn life_of(word: u64) -> Life {
-    Life::of(word & ((1 << STATE_BITS) - 1))
+    Life::of(word & STATE)
 }
 
 /// Where this thread begins to look: threads are numbered as they come.
@@ -167,7 +144,7 @@ impl<C: Cell> Seats<C> {
     pub fn new(pool: PoolId, seats: u32, rests: bool) -> Self {
         let count = seats.clamp(1, MOST_SEATS);
         let shards = count.div_ceil(PLACES as u32).max(count.min(WIDE)).next_power_of_two() as usize;
-        let shard = || Shard { ready: C::of(0), words: std::array::from_fn(|_| C::of(word(0, Life::Unloaded))) };
+        let shard = || Shard(std::array::from_fn(|_| C::of(word(0, Life::Unloaded))));
         Self {
             pool,
             shards: (0..shards).map(|_| shard()).collect(),
@@ -195,21 +172,14 @@ impl<C: Cell> Seats<C> {
     pub fn lease_from(&self, home: usize) -> Option<Lease<'_, C>> {
         for step in 0..self.shards.len() {
             let number = home.wrapping_add(step) & self.mask;
-            let Some(shard) = self.shards.get(number) else { continue };
-            let mut ready = shard.ready.read();
-            while ready != 0 {
-                let bit = ready & ready.wrapping_neg();
-                let before = shard.ready.clear(bit);
-                if before & bit != 0 {
-                    let place = bit.trailing_zeros();
-                    let seat = shard.words.get(place as usize)?;
-                    // The bit is ours, and so is the word.
-                    let generation = seat.read() >> STATE_BITS;
-                    seat.write(word(generation, Life::Active));
-                    let slot = place << self.bits | number as u32;
+            let Some(Shard(words)) = self.shards.get(number) else { continue };
+            for (place, seat) in words.iter().enumerate() {
+                let now = seat.read();
+                if now & STATE == READY && seat.exchange(now, now - READY + ACTIVE) {
+                    let slot = (place as u32) << self.bits | number as u32;
+                    let generation = now >> STATE_BITS;
                     return Some(Lease { seats: self, handle: Handle { pool: self.pool, slot, generation } });
                 }
-                ready = before & !bit;
             }
         }
         self.missed();
@@ -230,17 +200,10 @@ impl<C: Cell> Seats<C> {
     /// The handle fits no lease: nothing changes.
     #[inline]
     pub fn give_back(&self, handle: Handle) -> Result<(), Stale> {
-        let (shard, place) = self.find(handle.slot).filter(|_| handle.pool == self.pool).ok_or(Stale(handle))?;
-        let seat = shard.words.get(place as usize).ok_or(Stale(handle))?;
+        let seat = self.find(handle.slot).filter(|_| handle.pool == self.pool).ok_or(Stale(handle))?;
         let after = if self.rests { Life::Cooldown } else { Life::Ready };
-        let new = word(handle.generation.wrapping_add(1), after);
-        if !seat.exchange(word(handle.generation, Life::Active), new) {
-            return Err(Stale(handle));
-        }
-        if !self.rests {
-            shard.ready.set(1 << place);
-        }
-        Ok(())
+        let (old, new) = (word(handle.generation, Life::Active), word(handle.generation.wrapping_add(1), after));
+        if seat.exchange(old, new) { Ok(()) } else { Err(Stale(handle)) }
     }
 
     /// Takes one certain seat, if it is ready.
@@ -248,54 +211,32 @@ impl<C: Cell> Seats<C> {
     /// # Errors
     /// It is not, or there is no such seat.
     pub fn take(&self, slot: u32) -> Result<Lease<'_, C>, Life> {
-        let (shard, place) = self.find(slot).ok_or(Life::Unloaded)?;
-        let seat = shard.words.get(place as usize).ok_or(Life::Unloaded)?;
-        if shard.ready.clear(1 << place) & 1 << place == 0 {
+        let seat = self.find(slot).ok_or(Life::Unloaded)?;
+        let now = seat.read();
+        if now & STATE != READY || !seat.exchange(now, now - READY + ACTIVE) {
             return Err(life_of(seat.read()));
         }
-        let generation = seat.read() >> STATE_BITS;
-        seat.write(word(generation, Life::Active));
-        Ok(Lease { seats: self, handle: Handle { pool: self.pool, slot, generation } })
+        Ok(Lease { seats: self, handle: Handle { pool: self.pool, slot, generation: now >> STATE_BITS } })
     }
 
-    /// Moves a seat along. Only one thread, the one that keeps the table, calls this; leases may come and go meanwhile.
-    /// Says where the seat was and where it is.
+    /// Moves a seat along and says where it was and where it is; leases may come and go meanwhile.
     ///
     /// # Errors
     /// Where the seat is when the signal means nothing there. [`Signal::Taken`] and [`Signal::Returned`] are not for
     /// here: they are [`Self::take`] and [`Self::give_back`].
     pub fn step(&self, slot: u32, signal: Signal) -> Result<(Life, Life), Life> {
-        let (shard, place) = self.find(slot).ok_or(Life::Unloaded)?;
-        let seat = shard.words.get(place as usize).ok_or(Life::Unloaded)?;
-        let bit = 1 << place;
+        let seat = self.find(slot).ok_or(Life::Unloaded)?;
         loop {
             let now = seat.read();
             let (generation, from) = (now >> STATE_BITS, life_of(now));
-            let to = match signal {
-                Signal::Taken | Signal::Returned => return Err(from),
-                signal => from.after(signal).map_err(|_| from)?,
-            };
-            let written = match from {
-                // A lease may be quicker: then it is Active, and the signal is looked at anew.
-                Life::Ready if shard.ready.clear(bit) & bit != 0 => {
-                    // Only now is the word ours: a whole lease may have come and gone since it was read above.
-                    let generation = seat.read() >> STATE_BITS;
-                    seat.write(word(generation, to));
-                    true
-                }
-                // Somebody has cleared the bit and is about to write the word, or the other way round.
-                Life::Ready => {
-                    C::pause();
-                    false
-                }
-                // The lease ends here: what it holds is worth nothing any more.
-                Life::Active => seat.exchange(now, word(generation.wrapping_add(1), to)),
-                _ => seat.exchange(now, word(generation, to)),
-            };
-            if written {
-                if to == Life::Ready {
-                    shard.ready.set(bit);
-                }
+            if matches!(signal, Signal::Taken | Signal::Returned) {
+                return Err(from);
+            }
+            let to = from.after(signal).map_err(|_| from)?;
+            // A lease that is taken away ends here: what it holds is worth nothing any more.
+            let generation = generation.wrapping_add(u64::from(from == Life::Active));
+            // Somebody may have been quicker; then the signal is looked at anew.
+            if seat.exchange(now, word(generation, to)) {
                 return Ok((from, to));
             }
         }
@@ -333,14 +274,13 @@ impl<C: Cell> Seats<C> {
     }
 
     fn word(&self, slot: u32) -> Option<u64> {
-        let (shard, place) = self.find(slot)?;
-        shard.words.get(place as usize).map(Cell::read)
+        self.find(slot).map(Cell::read)
     }
 
     #[inline]
-    fn find(&self, slot: u32) -> Option<(&Shard<C>, u32)> {
-        let shard = self.shards.get(slot as usize & self.mask).filter(|_| slot < self.count)?;
-        Some((shard, slot >> self.bits))
+    fn find(&self, slot: u32) -> Option<&C> {
+        let Shard(words) = self.shards.get(slot as usize & self.mask).filter(|_| slot < self.count)?;
+        words.get((slot >> self.bits) as usize)
     }
 }
 
