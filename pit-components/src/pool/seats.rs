@@ -123,6 +123,7 @@ const fn word(generation: u64, life: Life) -> u64 {
     generation << STATE_BITS | life as u64
 }
 
+const NO_SLOT: u64 = u64::MAX;
 const STATE: u64 = (1 << STATE_BITS) - 1;
 const READY: u64 = Life::Ready as u64;
 const ACTIVE: u64 = Life::Active as u64;
@@ -162,28 +163,49 @@ impl<C: Cell> Seats<C> {
     }
 
     /// Takes a seat that is ready: the warm hit. `None` if there is none.
-    #[inline]
+    #[inline(always)]
     pub fn lease(&self) -> Option<Lease<'_, C>> {
         self.lease_from(home())
     }
 
     /// Likewise, beginning with a shard of the caller's choice.
-    #[inline]
+    #[inline(always)]
     pub fn lease_from(&self, home: usize) -> Option<Lease<'_, C>> {
+        let (slot, word) = self.first(home);
+        let handle = Handle { pool: self.pool, slot: slot as u32, generation: word >> STATE_BITS };
+        if slot == NO_SLOT { None } else { Some(Lease { seats: self, handle }) }
+    }
+
+    /// Takes the first seat that is ready: its slot, or [`NO_SLOT`], and its word. Both are plain words, so that a lease
+    /// is made in registers; through memory it costs twice as much.
+    #[inline(always)]
+    fn first(&self, home: usize) -> (u64, u64) {
+        // The usual case: the first seat of one's own shard is ready.
+        let number = home & self.mask;
+        if let Some(Shard([first, ..])) = self.shards.get(number) {
+            let now = first.read();
+            if now & STATE == READY && first.exchange(now, now - READY + ACTIVE) {
+                return (number as u64, now);
+            }
+        }
+        self.search(home)
+    }
+
+    /// Looks at every seat once.
+    #[inline(never)]
+    fn search(&self, home: usize) -> (u64, u64) {
         for step in 0..self.shards.len() {
             let number = home.wrapping_add(step) & self.mask;
             let Some(Shard(words)) = self.shards.get(number) else { continue };
             for (place, seat) in words.iter().enumerate() {
                 let now = seat.read();
                 if now & STATE == READY && seat.exchange(now, now - READY + ACTIVE) {
-                    let slot = (place as u32) << self.bits | number as u32;
-                    let generation = now >> STATE_BITS;
-                    return Some(Lease { seats: self, handle: Handle { pool: self.pool, slot, generation } });
+                    return ((place << self.bits | number) as u64, now);
                 }
             }
         }
         self.missed();
-        None
+        (NO_SLOT, 0)
     }
 
     #[cold]
@@ -198,7 +220,7 @@ impl<C: Cell> Seats<C> {
     ///
     /// # Errors
     /// The handle fits no lease: nothing changes.
-    #[inline]
+    #[inline(always)]
     pub fn give_back(&self, handle: Handle) -> Result<(), Stale> {
         let seat = self.find(handle.slot).filter(|_| handle.pool == self.pool).ok_or(Stale(handle))?;
         let after = if self.rests { Life::Cooldown } else { Life::Ready };
@@ -277,7 +299,7 @@ impl<C: Cell> Seats<C> {
         self.find(slot).map(Cell::read)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, slot: u32) -> Option<&C> {
         let Shard(words) = self.shards.get(slot as usize & self.mask).filter(|_| slot < self.count)?;
         words.get((slot >> self.bits) as usize)
@@ -294,7 +316,7 @@ impl<C: Cell> Lease<'_, C> {
     ///
     /// # Errors
     /// The seat was taken away meanwhile.
-    #[inline]
+    #[inline(always)]
     pub fn give_back(self) -> Result<(), Stale> {
         let given = self.seats.give_back(self.handle);
         std::mem::forget(self);
@@ -311,6 +333,7 @@ impl<C: Cell> Lease<'_, C> {
 }
 
 impl<C: Cell> Drop for Lease<'_, C> {
+    #[inline(always)]
     fn drop(&mut self) {
         // A seat that was taken away needs no return.
         let _ = self.seats.give_back(self.handle);
