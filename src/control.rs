@@ -11,6 +11,10 @@
 //! ← {"ok":true,"message":"lint came; review went","status":{…}}
 //! → {"cmd":"status"}
 //! ← {"ok":true,"status":{…}}
+//! → {"cmd":"pools"}
+//! ← {"ok":true,"status":[…]}
+//! → {"cmd":"warm","player":"operator:git","seats":2}
+//! ← {"ok":true,"status":2}
 //! ```
 //!
 //! A listener thread reads one command at a time and hands it to the run loop over a bounded channel; the run loop
@@ -33,8 +37,10 @@ use std::time::Duration;
 /// How long either side waits for the other.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longest line, in bytes.
+/// Longest command, in bytes: one that rewires carries the text of nodes.
 const LONGEST: u64 = 1024 * 1024;
+/// Longest answer, in bytes: one that lists pools has about a KiB for each.
+const LONGEST_ANSWER: u64 = 4 << 20;
 
 /// What a person wants of a running run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +68,15 @@ pub enum Command {
     },
     /// How it stands.
     Status,
+    /// Its pools of players: who is warm, and why.
+    Pools,
+    /// Warm a player: so many processes shall be idle or on their way.
+    Warm {
+        /// The player, as its pool is called.
+        player: String,
+        /// How many.
+        seats: u32,
+    },
 }
 
 /// Yes or no.
@@ -213,7 +228,7 @@ pub fn send(path: &Path, command: &Command) -> io::Result<Option<Answer>> {
         return if error.kind() == io::ErrorKind::BrokenPipe { Ok(None) } else { Err(error) };
     }
     let mut line = String::new();
-    BufReader::new(stream.take(LONGEST)).read_line(&mut line)?;
+    BufReader::new(stream.take(LONGEST_ANSWER)).read_line(&mut line)?;
     if line.is_empty() {
         return Ok(None);
     }

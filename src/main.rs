@@ -14,6 +14,7 @@ mod past;
 mod pit;
 mod players;
 mod playing;
+mod pools;
 mod preferences;
 mod recover;
 mod rehearsal;

@@ -75,10 +75,7 @@ pub fn play(orchestra: &mut Orchestra, slot: RunSlot, words: &Receiver<Word>, vi
 /// Does what a person asks over the socket, and answers.
 pub fn obey(orchestra: &mut Orchestra, slot: RunSlot, request: Request) {
     let answer = match command_of(&request.command) {
-        None if let Command::Reroute { change, by } = &request.command => {
-            rewire(orchestra, slot, change, by.as_deref())
-        }
-        None => Answer::status(standing(orchestra, slot)),
+        None => answer(orchestra, slot, &request.command),
         Some(command) => match objection(orchestra, slot, &command) {
             Some(objection) => Answer::refused(objection),
             None => {
@@ -95,6 +92,22 @@ pub fn obey(orchestra: &mut Orchestra, slot: RunSlot, request: Request) {
     request.answer(answer);
 }
 
+/// Answers a question, or does what concerns the players and not the run.
+fn answer(orchestra: &mut Orchestra, slot: RunSlot, command: &Command) -> Answer {
+    match command {
+        Command::Pools => match serde_json::to_value(orchestra.pools()) {
+            Ok(pools) => Answer::status(pools),
+            Err(error) => Answer::refused(error.to_string()),
+        },
+        Command::Warm { player, seats } => match orchestra.warm(player, *seats) {
+            Some(started) => Answer::status(started.into()),
+            None => Answer::refused(format!("its melody does not name {player}, or names it only within the process")),
+        },
+        Command::Reroute { change, by } => rewire(orchestra, slot, change, by.as_deref()),
+        Command::Status | Command::Approve { .. } | Command::Cancel => Answer::status(standing(orchestra, slot)),
+    }
+}
+
 /// The orchestra's command for what arrives over the socket or was left in the journal; `None` for a question.
 pub fn command_of(command: &Command) -> Option<orchestra::Command> {
     match command {
@@ -104,7 +117,7 @@ pub fn command_of(command: &Command) -> Option<orchestra::Command> {
             by: by.clone().unwrap_or_else(|| "somebody".to_owned()),
         }),
         Command::Cancel => Some(orchestra::Command::Cancel { by: "symphony cancel".to_owned() }),
-        Command::Reroute { .. } | Command::Status => None,
+        Command::Reroute { .. } | Command::Status | Command::Pools | Command::Warm { .. } => None,
     }
 }
 

@@ -9,9 +9,10 @@ use crate::opening::Opened;
 use crate::pit::dag;
 use crate::players;
 use crate::playing::{self, Ending, Word};
+use crate::pools;
 use crate::rehearsal;
-use crate::scarcity::{self, Memory};
 use crate::rewriting;
+use crate::scarcity::{self, Memory};
 use crate::state::State;
 use crate::view::{Plan, Style, View};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -28,6 +29,7 @@ use symphony_extensions::host::Registry;
 use symphony_pit::artifacts::{RealDisk, Store};
 use symphony_systems::journal::{Opened as OpenedJournal, Writer};
 use symphony_systems::orchestra::OrchestraParts;
+use symphony_systems::pools::PoolSettings;
 use symphony_systems::restore::{Restored, restore};
 use symphony_systems::results::{self, Purpose, Results};
 use symphony_systems::{Orchestra, Reusing, RunOptions};
@@ -145,7 +147,9 @@ impl Seating<'_> {
             options.tracking = Some(Arc::new(dag::known(self.state)));
         }
         let kept = !matches!(beginning, Beginning::Rehearsed);
-        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock)?;
+        let real = self.birth.clock == ClockKind::Real;
+        let pools = if real { pools::settings(self.state, self.opened) } else { None };
+        let mut orchestra = orchestra(&self.opened.registry, &self.artifacts, self.birth.clock, pools)?;
         let memory = if kept { Memory::Learned } else { Memory::Blank };
         let arbiter = scarcity::open(self.state, memory)?;
         if let Some(arbiter) = &arbiter {
@@ -169,6 +173,7 @@ impl Seating<'_> {
         if let Some(arbiter) = arbiter.filter(|_| kept) {
             scarcity::keep(self.state, &arbiter);
         }
+        pools::keep(self.state, orchestra.pools_learned());
         exit
     }
 
@@ -194,6 +199,7 @@ pub fn orchestra(
     registry: &Arc<Registry>,
     artifacts: &Arc<dyn ArtifactPort>,
     clock: ClockKind,
+    pools: Option<PoolSettings>,
 ) -> Result<Orchestra, Failure> {
     let stage: Option<Box<dyn ExtensionPort>> = match clock {
         ClockKind::Real => Some(Box::new(players::host(Arc::clone(registry), Arc::clone(artifacts))?)),
@@ -204,6 +210,7 @@ pub fn orchestra(
         rehearsal: Arc::new(rehearsal::Scripted),
         functions: Some(Arc::new(players::BuiltIns)),
         artifacts: Some(Arc::clone(artifacts)),
+        pools,
         ..OrchestraParts::default()
     }))
 }

@@ -196,6 +196,9 @@ pub struct CallFailure {
 }
 
 /// The stage: finds, starts and speaks to extensions. Nothing else in the orchestra does.
+///
+/// A stage that keeps processes warm also takes the orders of the Pool Manager and reports what becomes of them; one
+/// that does not need not know of it.
 pub trait ExtensionPort: Send {
     /// Hands a request over. Never blocks; a full stage answers [`Busy`] and the orchestra tries again later.
     fn call(&mut self, request: CallRequest) -> Result<(), Busy>;
@@ -203,6 +206,84 @@ pub trait ExtensionPort: Send {
     fn cancel(&mut self, id: CallId);
     /// Where events arrive, bounded.
     fn events(&self) -> &Receiver<CallEvent>;
+    /// Likewise as [`Self::call`], by this process if it can; says which process plays it, if the stage counts them.
+    fn call_on(&mut self, request: CallRequest, _process: Option<u64>) -> Result<Option<u64>, Busy> {
+        self.call(request).map(|()| None)
+    }
+    /// Sees that so many processes of a player are idle or on their way, and says how many it started.
+    fn warm(&mut self, _order: &WarmOrder) -> u32 {
+        0
+    }
+    /// Ends a process if it is idle or was started ahead and plays nothing; says whether it will end.
+    fn unload(&mut self, _process: u64) -> bool {
+        false
+    }
+    /// What became of processes since the last time, in order. Nothing is kept before the first time.
+    fn lives(&mut self) -> Vec<ProcessReport> {
+        Vec::new()
+    }
+}
+
+/// An order to keep a player warm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WarmOrder {
+    /// An operation of the player.
+    pub operation: Arc<Operation>,
+    /// Bytes of memory for each process, as its calls ask for.
+    pub mem: Option<u64>,
+    /// Processor seconds for each process, likewise.
+    pub cpu: Option<u64>,
+    /// How many processes are to be idle or on their way.
+    pub seats: u32,
+    /// An idle process of this player is kept at least so long.
+    pub keep: Duration,
+}
+
+/// What became of a process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcessReport {
+    /// Its number: none is used again.
+    pub process: u64,
+    /// The pool it belongs to, see [`pool_name`].
+    pub pool: Arc<str>,
+    /// What happened.
+    pub what: ProcessWhat,
+}
+
+/// What happens to a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProcessWhat {
+    /// It is being started; ahead of any call, or for one.
+    Starting {
+        /// Ahead of any call.
+        ahead: bool,
+    },
+    /// The operating system has it; it makes itself ready.
+    Spawned,
+    /// It said HELLO.
+    Ready {
+        /// Bytes of memory that it takes.
+        memory: Option<u64>,
+    },
+    /// It ended in order: it was idle for long, made way, or was told to go.
+    Retired,
+    /// It died, broke the protocol or could not be started.
+    Died {
+        /// How, in words.
+        message: String,
+    },
+}
+
+/// The pool of an operation: its player, and the limits of its processes where there are any. Calls of one pool can be
+/// played by the same processes.
+pub fn pool_name(operation: &str, mem: Option<u64>, cpu: Option<u64>) -> String {
+    let mut name = operation.split('/').next().unwrap_or_default().to_owned();
+    for (word, limit) in [("mem", mem), ("cpu", cpu)] {
+        if let Some(limit) = limit {
+            name.push_str(&format!(" {word}={limit}"));
+        }
+    }
+    name
 }
 
 /// The stage cannot take a request now; it comes back so that it is not lost.

@@ -2,6 +2,7 @@
 
 pub mod arbitration;
 pub mod dag;
+pub mod pool;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -15,7 +16,9 @@ Examples:
   symphony pit arbitration last            # who had to wait for what is scarce, and why
   symphony pit arbitration --rules         # what is scarce here
   symphony pit dag last                    # the critical path and the slack of a run
-  symphony pit dag kinds                   # what playing has taught")]
+  symphony pit dag kinds                   # what playing has taught
+  symphony pit pool                        # which players are warm, or were learned
+  symphony pit pool why operator:git       # why one is warm, or is not")]
 pub struct Pit {
     #[command(subcommand)]
     member: Member,
@@ -25,6 +28,7 @@ pub struct Pit {
 enum Member {
     Arbitration(arbitration::Arbitration),
     Dag(dag::Dag),
+    Pool(pool::Pool),
 }
 
 impl Pit {
@@ -32,6 +36,7 @@ impl Pit {
         match self.member {
             Member::Arbitration(arbitration) => arbitration.run(state),
             Member::Dag(dag) => dag.run(state),
+            Member::Pool(pool) => pool.run(state),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::inputs;
 use crate::opening::{self, Opened};
 use crate::past;
 use crate::playing;
+use crate::pools;
 use crate::preferences;
 use crate::rerun::Wanted;
 use crate::seating::{self, Beginning};
@@ -194,6 +195,7 @@ impl Stand<'_> {
     fn leave(&mut self, ticket: Ticket) {
         if let (Some(seat), Some(orchestra)) = (self.seats.remove(&ticket), &mut self.orchestra) {
             drop(orchestra.leave(seat.slot));
+            pools::keep(self.state, orchestra.pools_learned());
         }
     }
 
@@ -294,7 +296,8 @@ impl Stand<'_> {
     ) -> Result<(), Failure> {
         if self.orchestra.is_none() {
             let registry = &self.opened.registry;
-            let mut orchestra = seating::orchestra(registry, &self.artifacts, ClockKind::Real)?;
+            let pools = pools::settings(self.state, self.opened);
+            let mut orchestra = seating::orchestra(registry, &self.artifacts, ClockKind::Real, pools)?;
             if let Some(arbiter) = &self.arbiter {
                 orchestra.arbitrate_by(arbiter);
             }

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod options;
 pub mod orchestra;
 pub mod outlook;
+pub mod pools;
 pub mod record;
 pub mod recover;
 pub mod restore;

@@ -7,20 +7,24 @@ use crate::arbiter::{Arbiter, Scarce};
 use crate::decide::{Conductor, Manual};
 use crate::frame;
 use crate::options::RunOptions;
+use crate::pools::{PoolKeeper, PoolSettings, PoolView};
 use crate::restore::checkpoint;
-use crate::run::{Rerouted, Rerouting, Run, Tally};
+use crate::run::{Rerouted, Rerouting, Run, Tally, scores_of};
 use crate::runs::{Runs, Seat};
 use crate::stage::{Functions, Rehearsal, Stage, TypedRehearsal};
 use bevy_ecs::prelude::*;
 use crossbeam_channel::{Receiver, Select};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use symphony_ecs_core::clock::ClockKind;
 use symphony_ecs_core::components::{Choice, Status};
 use symphony_ecs_core::events::{Notice, Place, RunStatus};
 use symphony_ecs_core::ids::{Row, RunSlot};
 use symphony_ecs_core::ports::{ArtifactPort, ConductorPort, ExtensionPort, JournalError, JournalPort};
+use symphony_ecs_core::score::Score;
 use symphony_ecs_core::value::Value;
 use symphony_pit::dag::{Columns, NodeQuery, NodeTable};
+use symphony_pit::pool::Learned;
 
 /// Something a person asks of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct OrchestraParts {
     pub walk_limit: u32,
     /// Who gives out what is scarce; without it nothing is.
     pub arbiter: Option<Arbiter>,
+    /// How pools of players are kept; without it players start with their first calls.
+    pub pools: Option<PoolSettings>,
 }
 
 impl Default for OrchestraParts {
@@ -85,6 +91,7 @@ impl Default for OrchestraParts {
             conductor: Box::new(Manual),
             walk_limit: 1 << 16,
             arbiter: None,
+            pools: None,
         }
     }
 }
@@ -104,6 +111,7 @@ impl Orchestra {
         world.insert_resource(Conductor::new(parts.conductor));
         world.insert_resource(Stage::new(parts.stage, parts.rehearsal, parts.functions, parts.artifacts));
         world.insert_resource(parts.arbiter.as_ref().map(Scarce::of).unwrap_or_default());
+        world.insert_resource(parts.pools.map(PoolKeeper::new).unwrap_or_default());
         let nodes = world.query::<NodeQuery>();
         let mut schedule = frame::schedule();
         // Else the first frame of the first run does it. The schedule is ours and has no circle.
@@ -126,6 +134,7 @@ impl Orchestra {
             Seat::new(run, journal)
         });
         self.look_for_scarce(slot);
+        self.follow(slot, &root, options.clock);
         slot
     }
 
@@ -148,10 +157,21 @@ impl Orchestra {
         self.world.resource_mut::<Scarce>().keep(slot, folder);
     }
 
+    /// Pools follow what a run asks for.
+    fn follow(&mut self, slot: RunSlot, score: &Arc<Score>, clock: ClockKind) {
+        if clock == ClockKind::Real {
+            self.world.resource_mut::<PoolKeeper>().begin(slot, score);
+        }
+    }
+
     /// Seats a run that was restored from its journal.
     pub(crate) fn seat_restored(&mut self, make: impl FnOnce(RunSlot) -> Seat) -> RunSlot {
         let slot = self.world.resource_mut::<Runs>().seat(make);
         self.look_for_scarce(slot);
+        let begun = self.run(slot).filter(|run| !run.is_over()).map(|run| (run.clock, run.scores.first().cloned()));
+        if let Some((clock, Some(score))) = begun {
+            self.follow(slot, &score, clock);
+        }
         slot
     }
 
@@ -176,7 +196,7 @@ impl Orchestra {
                 continue;
             }
             if let Some(at) = seat.run.next_timer() {
-                if seat.run.clock == symphony_ecs_core::clock::ClockKind::Virtual {
+                if seat.run.clock == ClockKind::Virtual {
                     return Pulse::Beat;
                 }
                 let wait = at.since(seat.run.now);
@@ -253,8 +273,12 @@ impl Orchestra {
             let rescore = run.rescore.clone().ok_or("this run cannot be rewired")?;
             let edit = rescore.edit(run.edits.last().map(|edit| edit.text.as_str()), change)?;
             let score = run.rescored(&edit)?;
-            if let Some(why) = run.objection(&Columns::of(nodes.query_mut(world)), &edit, &score) {
+            if let Some(why) = run.objection(&Columns::of(nodes.query_mut(&mut *world)), &edit, &score) {
                 return Err(why);
+            }
+            if run.wants.is_some() || world.resource_mut::<Scarce>().touches(&scores_of(&score)) {
+                let why = "what it takes is scarce (`symphony pit arbitration --rules`): such a run is not rewired";
+                return Err(why.to_owned());
             }
             let effect = run.effect(&edit, &score);
             if effect == Rerouted::default() {
@@ -341,10 +365,32 @@ impl Orchestra {
         views
     }
 
+    /// The pools of players of this orchestra, by player: who is warm, and why.
+    pub fn pools(&mut self) -> Vec<PoolView> {
+        self.with_pools(|pools, stage| pools.view(stage))
+    }
+
+    /// Warms a player by hand: so many seats; says how many were started. `None` when no melody here names it.
+    pub fn warm(&mut self, player: &str, seats: u32) -> Option<u32> {
+        self.with_pools(|pools, stage| pools.warm(stage, player, seats))
+    }
+
+    /// What pools learned from runs that left, since the last time.
+    pub fn pools_learned(&mut self) -> Option<Learned> {
+        self.world.resource_mut::<PoolKeeper>().learned()
+    }
+
+    fn with_pools<T>(&mut self, what: impl FnOnce(&mut PoolKeeper, &mut Stage) -> T) -> T {
+        self.world.resource_scope(|world, mut pools: Mut<'_, PoolKeeper>| {
+            what(&mut pools, &mut world.resource_mut::<Stage>())
+        })
+    }
+
     /// Takes a run out of the world; its journal is handed back to be closed.
     pub fn leave(&mut self, slot: RunSlot) -> Option<Box<Seat>> {
         let seat = self.world.resource_mut::<Runs>().leave(slot)?;
         self.world.resource_mut::<Scarce>().leave(slot);
+        self.world.resource_mut::<PoolKeeper>().end(slot);
         let mut table = self.world.resource_mut::<NodeTable>();
         for block in seat.run.blocks().chain(seat.run.closed.iter()) {
             table.give_back(block.base, block.rows());

@@ -9,7 +9,7 @@ use symphony_ecs_core::ids::CallId;
 use symphony_ecs_core::melody::model::ErrorClass;
 use symphony_ecs_core::ports::{
     ArtifactPort, Busy, CallEvent, CallFailure, CallOutcome, CallRequest, CallWhat, ExtensionPort, InProcess,
-    InProcessCall, Port, Usage,
+    InProcessCall, Port, ProcessReport, Usage, WarmOrder,
 };
 use symphony_ecs_core::types::PortType;
 use symphony_ecs_core::value::{SPILLED, Value};
@@ -125,6 +125,29 @@ impl Stage {
                     .map_err(|_| Busy(Box::new(request)))
             }
         }
+    }
+
+    /// Likewise, by this process if the stage can; says which process plays it, if the stage counts them.
+    pub(crate) fn call_on(&mut self, request: CallRequest, process: Option<u64>) -> Result<Option<u64>, Busy> {
+        match self.port.as_mut().filter(|_| !request.operation.in_process) {
+            Some(port) => port.get_mut().unwrap_or_else(PoisonError::into_inner).call_on(request, process),
+            None => self.call(request).map(|()| None),
+        }
+    }
+
+    /// Sees that a player is warm.
+    pub(crate) fn warm(&mut self, order: &WarmOrder) -> u32 {
+        self.port().map_or(0, |port| port.warm(order))
+    }
+
+    /// Ends a process that plays nothing.
+    pub(crate) fn unload(&mut self, process: u64) -> bool {
+        self.port().is_some_and(|port| port.unload(process))
+    }
+
+    /// What became of processes since the last time.
+    pub(crate) fn lives(&mut self) -> Vec<ProcessReport> {
+        self.port().map(|port| port.lives()).unwrap_or_default()
     }
 
     /// Asks a call to stop.

@@ -8,6 +8,7 @@ mod docs;
 mod examples;
 mod gallery;
 mod importing;
+mod pools;
 mod recovering;
 mod rerun;
 mod resuming;

@@ -11,6 +11,7 @@ pub mod huge;
 pub mod import;
 pub mod loops;
 pub mod makespan;
+pub mod pool;
 pub mod roundtrip;
 pub mod simulate;
 pub mod track;
@@ -59,6 +60,9 @@ pub static ALL: &[Figure] = &[
     dag::FIGURES[3],
     dag::FIGURES[4],
     dag::FIGURES[5],
+    pool::ALLOC,
+    pool::CONTENDED,
+    pool::PREDICT,
 ];
 
 /// A sample that nobody knows.

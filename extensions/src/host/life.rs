@@ -7,7 +7,7 @@ use super::process::{Born, End, Process};
 use super::reports::Reports;
 use super::request::Job;
 use super::spawn::spawn;
-use super::worker::{Phase, Worker};
+use super::worker::{Making, Phase, Worker};
 use crate::bus::frame::FrameType;
 use crate::bus::message::Nothing;
 use crate::bus::wire;
@@ -21,30 +21,38 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::melody::model::ErrorClass;
-use symphony_ecs_core::ports::{CallFailure, CallWhat, Usage};
+use symphony_ecs_core::ports::{CallFailure, CallWhat, ProcessReport, ProcessWhat, Usage};
 
 /// A process that was told to go, or whose socket closed, may take this long to end.
 const FAREWELL: Duration = Duration::from_millis(300);
 
-/// Starts a process for a first call. On an error the call comes back.
+/// Starts a process, for a first call or ahead of any. On an error the call comes back.
 #[allow(clippy::type_complexity)] // Said in the line above.
 pub(super) fn start(
     stage: &Arc<Stage>,
     manifest: Arc<Manifest>,
-    job: Box<Job>,
+    making: Making,
 ) -> Result<(Arc<Worker>, JoinHandle<()>), (Option<Box<Job>>, io::Error)> {
     use rustix::event::{EventfdFlags, eventfd};
     let pair = wire::pair();
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
     let (ours, theirs, wake) = match (pair, wake) {
         (Ok((ours, theirs)), Ok(wake)) => (ours, theirs, wake),
-        (Err(error), _) => return Err((Some(job), error)),
-        (_, Err(error)) => return Err((Some(job), error.into())),
+        (Err(error), _) => return Err((making.job, error)),
+        (_, Err(error)) => return Err((making.job, error.into())),
     };
-    let worker = Arc::new(Worker::new(ours, wake, manifest.runtime.codec, stage.working_dir.clone(), job));
+    let limits = making.limits;
+    let started = (making.number, Arc::clone(&making.pool), ProcessWhat::Starting { ahead: making.job.is_none() });
+    let worker = Arc::new(Worker::new(ours, wake, manifest.runtime.codec, stage.working_dir.clone(), making));
     let (stage, shared) = (Arc::clone(stage), Arc::clone(&worker));
     let thread = std::thread::Builder::new().name(format!("player {}", manifest.id)).stack_size(1 << 20);
-    let thread = thread.spawn(move || live(&stage, manifest, shared, theirs));
+    let (process, pool, what) = started;
+    stage.tell(ProcessReport { process, pool, what });
+    let reports = Arc::clone(&stage);
+    let thread = thread.spawn(move || live(&stage, manifest, shared, theirs, limits));
+    if let Err(error) = &thread {
+        reports.tell(worker.report(ProcessWhat::Died { message: error.to_string() }));
+    }
     match thread {
         Ok(thread) => Ok((worker, thread)),
         Err(error) => Err((worker.state().next.take(), error)),
@@ -52,9 +60,13 @@ pub(super) fn start(
 }
 
 /// The thread: birth, life and end of one process.
-fn live(stage: &Arc<Stage>, manifest: Arc<Manifest>, worker: Arc<Worker>, bus: OwnedFd) {
-    let limits = worker.state().next.as_ref().map(|job| (job.request.mem, job.request.cpu));
-    let (mem, cpu) = limits.unwrap_or_default();
+fn live(
+    stage: &Arc<Stage>,
+    manifest: Arc<Manifest>,
+    worker: Arc<Worker>,
+    bus: OwnedFd,
+    (mem, cpu): (Option<u64>, Option<u64>),
+) {
     let started = spawn(stage, &manifest, bus, mem, cpu).and_then(|mut child| {
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default()).ok_or(io::ErrorKind::NotFound)?;
         let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
@@ -72,11 +84,13 @@ fn live(stage: &Arc<Stage>, manifest: Arc<Manifest>, worker: Arc<Worker>, bus: O
         Ok(started) => started,
         Err(error) => {
             let message = format!("cannot start {}: {error}", manifest.player());
+            stage.tell(worker.report(ProcessWhat::Died { message: message.clone() }));
             bury(&worker, &mut reports, ErrorClass::Crash, &message);
             return;
         }
     };
     stage.guard.watch(child.id());
+    stage.tell(worker.report(ProcessWhat::Spawned));
     let pipes = Pipes::new(child.stdout.take(), child.stderr.take());
     // Processor time adds up, so a process with a limit plays one call.
     let born = Born { child, pid, pidfd, pipes, single: cpu.is_some() };
@@ -113,7 +127,11 @@ fn bury(worker: &Worker, reports: &mut Reports, class: ErrorClass, message: &str
 impl Process {
     /// Ends the process and everything it started, then fails what was left to do.
     fn finish(mut self, end: End) {
-        self.worker.state().phase = Phase::Ending;
+        let idle = {
+            let mut state = self.worker.state();
+            state.phase = Phase::Ending;
+            state.active.is_none() && state.next.is_none() && self.hello_by.is_none()
+        };
         let patience = match end {
             End::Retired => {
                 let _ = self.queue(FrameType::Goaway, &Nothing {});
@@ -126,6 +144,12 @@ impl Process {
             _ => Duration::ZERO,
         };
         let status = self.reap(patience);
+        // One that goes by itself while it is idle, and says that all is well, has only left early.
+        let in_order = match end {
+            End::Retired | End::Stopped => true,
+            End::Gone => idle && status.is_some_and(|status| status.success()),
+            End::Broken(_) | End::Killed => false,
+        };
         let now = Instant::now();
         if matches!(end, End::Gone) && self.paused_until.is_none() {
             // What it said before it died still counts.
@@ -150,6 +174,8 @@ impl Process {
             End::Gone | End::Retired => describe(status),
         };
         let message = format!("{player} {what}{}", self.pipes.last_words());
+        let left = if in_order { ProcessWhat::Retired } else { ProcessWhat::Died { message: message.clone() } };
+        self.stage.tell(self.worker.report(left));
         bury(&self.worker, &mut self.reports, class, &message);
     }
 

@@ -20,7 +20,7 @@ use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use symphony_ecs_core::melody::model::ErrorClass;
-use symphony_ecs_core::ports::{CallFailure, CallWhat, Usage};
+use symphony_ecs_core::ports::{CallFailure, CallWhat, ProcessWhat, Usage};
 
 /// A call that was asked to stop may take this long.
 const GRACE: Duration = Duration::from_millis(500);
@@ -115,6 +115,10 @@ impl Process {
         if state.stop {
             return Err(End::Stopped);
         }
+        // Nothing plays on it and nothing will: it goes, even before it has said HELLO.
+        if state.phase == Phase::Ending && state.active.is_none() && state.next.is_none() {
+            return Err(End::Retired);
+        }
         if !state.unsent.is_empty() {
             let bytes = std::mem::take(&mut state.unsent);
             self.outgoing.push_back((Packet { bytes, files: Vec::new() }, 0));
@@ -123,9 +127,6 @@ impl Process {
             self.reports.begin(active.id, active.secrets.clone());
         }
         if self.hello_by.is_none() {
-            if state.phase == Phase::Ending && state.active.is_none() {
-                return Err(End::Retired);
-            }
             if let Some(mut job) = state.next.take() {
                 state.serial += 1;
                 let serial = state.serial;
@@ -191,7 +192,7 @@ impl Process {
                 drop(state);
                 self.queue(FrameType::Cancel, &Cancel { id: serial })?;
             }
-        } else if state.phase == Phase::Idle && now.duration_since(self.idle_since) >= self.stage.idle {
+        } else if state.phase == Phase::Idle && now.duration_since(self.idle_since) >= state.keep {
             state.phase = Phase::Ending;
             return Err(End::Retired);
         }
@@ -238,7 +239,7 @@ impl Process {
                 Some(stopping) => Some(stopping.kill_at),
                 None => active.deadline,
             });
-            let idle = (state.phase == Phase::Idle).then(|| self.idle_since + self.stage.idle);
+            let idle = (state.phase == Phase::Idle).then(|| self.idle_since + state.keep);
             let flush = self.reports.next_flush(now);
             let due = [call, idle, flush, self.hello_by, self.paused_until].into_iter().flatten().min();
             // An earlier plan stands: it is cheaper to wake once too early than to be woken for every deadline.
@@ -342,7 +343,14 @@ impl Process {
         self.reader.set_limit(MAX_PAYLOAD);
         let (extension, version) = (self.manifest.id.clone(), self.manifest.version.to_string());
         self.queue(FrameType::HelloAck, &HelloAck { protocol: crate::bus::PROTOCOL, extension, version })?;
-        self.worker.state().phase = Phase::Busy;
+        let mut state = self.worker.state();
+        let waited_for = state.next.is_some();
+        if state.phase == Phase::Starting {
+            state.phase = if waited_for { Phase::Busy } else { Phase::Idle };
+        }
+        drop(state);
+        self.idle_since = Instant::now();
+        self.stage.tell(self.worker.report(ProcessWhat::Ready { memory: memory_of(self.pid) }));
         Ok(())
     }
 
@@ -361,6 +369,14 @@ impl Process {
     pub fn pong(&mut self) -> Result<(), End> {
         self.queue(FrameType::Pong, &Nothing {})
     }
+}
+
+/// Bytes of memory that a process has in use.
+fn memory_of(pid: Pid) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = resident.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// A process that was just started.

@@ -8,10 +8,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use symphony_ecs_core::ids::CallId;
 use symphony_ecs_core::melody::model::ErrorClass;
-use symphony_ecs_core::ports::Port;
+use symphony_ecs_core::ports::{Port, ProcessReport, ProcessWhat};
 use symphony_ecs_core::value::ArtifactRef;
 
 /// What a process is doing.
@@ -86,6 +86,8 @@ pub(super) struct State {
     pub wake_at: Option<Instant>,
     /// Number of the last call.
     pub serial: u64,
+    /// It may be idle this long.
+    pub keep: Duration,
 }
 
 /// One process.
@@ -94,26 +96,48 @@ pub(crate) struct Worker {
     pub(super) wake: OwnedFd,
     pub(super) codec: Codec,
     pub(super) working_dir: PathBuf,
+    /// Its number; none is used again.
+    pub(super) number: u64,
+    /// The pool it belongs to.
+    pub(super) pool: Arc<str>,
     state: Mutex<State>,
 }
 
+/// What a process is made of, besides its sockets.
+pub(super) struct Making {
+    pub number: u64,
+    pub pool: Arc<str>,
+    /// Its limits: memory in bytes, processor time in seconds.
+    pub limits: (Option<u64>, Option<u64>),
+    pub keep: Duration,
+    /// The call it is started for, if it is not started ahead.
+    pub job: Option<Box<Job>>,
+}
+
 impl Worker {
-    pub(super) fn new(socket: OwnedFd, wake: OwnedFd, codec: Codec, working_dir: PathBuf, job: Box<Job>) -> Self {
+    pub(super) fn new(socket: OwnedFd, wake: OwnedFd, codec: Codec, working_dir: PathBuf, making: Making) -> Self {
+        let Making { number, pool, keep, job, .. } = making;
         let state = State {
             phase: Phase::Starting,
-            next: Some(job),
+            next: job,
             active: None,
             unsent: Vec::new(),
             cancel: false,
             stop: false,
             wake_at: None,
             serial: 0,
+            keep,
         };
-        Self { socket, wake, codec, working_dir, state: Mutex::new(state) }
+        Self { socket, wake, codec, working_dir, number, pool, state: Mutex::new(state) }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A report of what became of it.
+    pub(super) fn report(&self, what: ProcessWhat) -> ProcessReport {
+        ProcessReport { process: self.number, pool: Arc::clone(&self.pool), what }
     }
 
     /// What it is doing.
@@ -126,10 +150,14 @@ impl Worker {
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
-    /// Hands a call over if the process is idle; the call comes back if it is not. Never waits: what the socket does
-    /// not take at once is left to the thread.
+    /// Hands a call over if the process is idle, or was started ahead and has none yet; the call comes back if not.
+    /// Never waits: what the socket does not take at once is left to the thread.
     pub(crate) fn offer(&self, job: Box<Job>, scratch: &mut Vec<u8>) -> Result<(), Box<Job>> {
         let mut state = self.state();
+        if state.phase == Phase::Starting && state.next.is_none() && !state.stop {
+            state.next = Some(job);
+            return Ok(());
+        }
         if state.phase != Phase::Idle || state.stop {
             return Err(job);
         }
@@ -195,6 +223,31 @@ impl Worker {
             self.wake();
         }
         idle
+    }
+
+    /// Ends the process if nothing plays on it and no call waits for it.
+    pub(crate) fn let_go(&self) -> bool {
+        let mut state = self.state();
+        let free = state.phase == Phase::Idle || state.phase == Phase::Starting && state.next.is_none();
+        if free {
+            state.phase = Phase::Ending;
+            drop(state);
+            self.wake();
+        }
+        free
+    }
+
+    /// Lets it be idle for at least this long.
+    pub(crate) fn keep(&self, span: Duration) {
+        let mut state = self.state();
+        state.keep = state.keep.max(span);
+    }
+
+    /// Whether it is idle, or on its way and free.
+    pub(crate) fn is_free(&self) -> bool {
+        let state = self.state();
+        let free = state.phase == Phase::Idle || state.phase == Phase::Starting && state.next.is_none();
+        free && !state.stop
     }
 
     /// Ends the process at once.

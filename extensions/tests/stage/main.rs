@@ -8,3 +8,4 @@ mod latency;
 mod limits;
 mod protocol;
 mod python;
+mod warm;

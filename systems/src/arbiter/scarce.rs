@@ -101,7 +101,14 @@ impl Scarce {
 
     /// Looks whether a run takes anything that is scarce.
     pub fn seat(&mut self, run: &mut Run) {
-        let Some(post) = self.post() else { return };
+        if self.is_on() {
+            run.wants = self.touches(&run.scores).then(Wants::default);
+        }
+    }
+
+    /// Whether anything in these scores takes what is scarce.
+    pub fn touches(&mut self, scores: &[Arc<Score>]) -> bool {
+        let Some(post) = self.post() else { return false };
         let rules = post.arbiter.rules();
         // Specs are few, rows may be a million.
         let by_player = |spec: &NodeSpec| match &spec.action {
@@ -111,11 +118,10 @@ impl Scarce {
         let by_node = |score: &Score, row: Row| {
             matches!(score.spec(row).action, Action::Call(_)) && rules.touch_node(&score.id(row))
         };
-        let touched = run.scores.iter().any(|score| {
+        scores.iter().any(|score| {
             score.specs.iter().any(by_player)
                 || rules.look_at_nodes() && (0..score.rows()).map(Row).any(|row| by_node(score, row))
-        });
-        run.wants = touched.then(Wants::default);
+        })
     }
 
     /// Where the decisions of a run are kept.

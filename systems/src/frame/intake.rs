@@ -1,5 +1,6 @@
 //! Intake: what came in since the last frame — commits, answers of the stage, the time.
 
+use crate::pools::PoolKeeper;
 use crate::run::{Alarm, Answer, FlightKind, Run};
 use crate::runs::Runs;
 use crate::stage::Stage;
@@ -12,7 +13,7 @@ use symphony_ecs_core::ports::{CallEvent, CallWhat};
 /// Answers taken in per frame at most, so that a flood does not hold the frame up.
 const MOST: usize = 4096;
 
-pub(super) fn intake(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>) {
+pub(super) fn intake(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>, mut pools: ResMut<PoolKeeper>) {
     for seat in runs.iter_mut() {
         let mut news = Vec::new();
         if let Some(journal) = seat.journal() {
@@ -42,11 +43,13 @@ pub(super) fn intake(mut runs: ResMut<Runs>, mut stage: ResMut<Stage>) {
         }
     }
     let events = stage.events(MOST);
+    pools.follow(&mut stage);
     if !events.is_empty() {
         // Something came back, so the stage may have room again: for every run, not only for the one that is told.
         runs.iter_mut().for_each(|seat| seat.stalled = false);
     }
     for event in events {
+        pools.heard(event.id.serial, &event.what);
         if let Some(seat) = runs.get_mut(event.id.run) {
             take_in(&mut seat.run, event);
         }

@@ -5,6 +5,7 @@ mod arbitrate;
 mod decide;
 mod dispatch;
 mod intake;
+mod pools;
 mod publish;
 mod record;
 mod retire;
@@ -27,7 +28,7 @@ pub enum Phase {
     Record,
     /// Requests leave whose frame is committed.
     Dispatch,
-    /// Rows of closed bodies go back; checkpoints.
+    /// What will be asked next is warmed; rows of closed bodies go back; checkpoints.
     Retire,
     /// Notices of committed frames are handed out.
     Publish,
@@ -58,6 +59,7 @@ pub fn schedule() -> Schedule {
         arbitrate::arbitrate.in_set(Phase::Arbitrate),
         record::record.in_set(Phase::Record),
         dispatch::dispatch.in_set(Phase::Dispatch),
+        pools::foresee.in_set(Phase::Retire),
         retire::retire.in_set(Phase::Retire),
         publish::publish.in_set(Phase::Publish),
     ));

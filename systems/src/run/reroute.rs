@@ -229,7 +229,7 @@ impl Run {
                 rows.retain_mut(|row| new(*block, Row(*row)).map(|new| *row = new.0).is_some());
                 true
             }
-            Alarm::Wall | Alarm::Answer(_) => true,
+            Alarm::Wall | Alarm::Answer(_) | Alarm::Refilled => true,
         };
         self.alarms.retain_mut(ring);
         let mut timers: Vec<Timer> = std::mem::take(&mut self.timers).into_iter().map(|Reverse(timer)| timer).collect();
