@@ -41,6 +41,8 @@ pub(super) fn dispatch(
         }
     }
     runs.next_serial = serial;
+    // Not a system of its own: a frame that has no such runs pays a glance.
+    out.pools.foresee(out.stage);
 }
 
 /// Sends one thing; false when the stage is full.

@@ -5,7 +5,6 @@ mod arbitrate;
 mod decide;
 mod dispatch;
 mod intake;
-mod pools;
 mod publish;
 mod record;
 mod retire;
@@ -26,9 +25,9 @@ pub enum Phase {
     Arbitrate,
     /// Seals the frame's events and hands them to the journal.
     Record,
-    /// Requests leave whose frame is committed.
+    /// Requests leave whose frame is committed; players that will be asked next are warmed.
     Dispatch,
-    /// What will be asked next is warmed; rows of closed bodies go back; checkpoints.
+    /// Rows of closed bodies go back; checkpoints.
     Retire,
     /// Notices of committed frames are handed out.
     Publish,
@@ -59,7 +58,6 @@ pub fn schedule() -> Schedule {
         arbitrate::arbitrate.in_set(Phase::Arbitrate),
         record::record.in_set(Phase::Record),
         dispatch::dispatch.in_set(Phase::Dispatch),
-        pools::foresee.in_set(Phase::Retire),
         retire::retire.in_set(Phase::Retire),
         publish::publish.in_set(Phase::Publish),
     ));

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!   Intake    reports of processes, answers of calls ─► pools, facts
-//!   Dispatch  a call leaves: its seat is taken, its run's course goes on, rows that will be due are noted
-//!   Retire    what changed is foreseen anew: orders to warm and to let go
+//!   Dispatch  a call leaves: its seat is taken, its run's course goes on, rows that will be due are noted;
+//!             then what changed is foreseen anew: orders to warm and to let go
 //! ```
 //!
 //! Only runs that call out of the process have a course; for all others, and under the virtual clock, nothing here
