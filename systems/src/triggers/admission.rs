@@ -2,9 +2,9 @@
 
 use super::starts::run_of;
 use super::{Cause, Change, Facts, MelodyRow, Ms, Order, Phase, Start, Ticket, Triggers, Verdict};
+use std::sync::Arc;
 use symphony_ecs_core::events::RunStatus;
 use symphony_ecs_core::melody::triggers::Concurrency;
-use std::sync::Arc;
 use symphony_ecs_core::value::Value;
 
 impl Triggers {

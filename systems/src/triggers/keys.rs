@@ -12,10 +12,13 @@ pub const KEPT: Ms = 24 * 60 * 60 * 1000;
 /// Keys are looked through for old ones this often.
 const SWEEP: Ms = 10 * 60 * 1000;
 
+/// The keys of one melody: the run that each started, and when.
+type Known = HashMap<Arc<str>, (RunId, Ms), RandomState>;
+
 /// Known keys, by melody.
 #[derive(Default)]
 pub(super) struct Keys {
-    runs: BTreeMap<MelodyRow, HashMap<Arc<str>, (RunId, Ms), RandomState>>,
+    runs: BTreeMap<MelodyRow, Known>,
     /// Keys of starts that have not begun, by slot: dropped with them.
     open: BTreeMap<u32, BTreeSet<Arc<str>>>,
     swept: Ms,
