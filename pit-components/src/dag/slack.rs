@@ -192,7 +192,10 @@ impl Slack {
             self.look_back(topology, self.until as u32 * 64 - 1 - word.leading_zeros());
             looked += 1;
         }
-        self.turn_pages();
+        // Of what is still being put right nobody asks when it ends.
+        if looked < most {
+            self.turn_pages();
+        }
         looked
     }
 

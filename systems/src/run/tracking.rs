@@ -11,7 +11,7 @@ use symphony_ecs_core::score::{Action, NodeSpec, Score};
 use symphony_pit::dag::{Block, KindName, Lore, RowMap, ScoreShapes, Slack};
 
 /// One row is looked at again for so many that end; a question about slack brings the rest.
-const SLICE: u32 = 8;
+const SLICE: u32 = 64;
 
 /// What is kept of a run that is tracked.
 pub struct Tracking {

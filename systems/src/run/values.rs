@@ -22,6 +22,8 @@ pub(crate) struct Scratch {
     pub functions: Vec<Row>,
     /// Lists of rows that were paused and are over.
     pub rows: Vec<Vec<u32>>,
+    /// A set of rows while they are put in order.
+    pub words: Vec<u64>,
     /// Rows that pause, by how long.
     pub spans: Vec<(std::time::Duration, Vec<Row>)>,
 }

@@ -44,6 +44,30 @@ const SPREAD: usize = 64;
 /// costs some microseconds, and so do results that move between caches; most functions are done by then.
 const SLOW: Duration = Duration::from_micros(200);
 
+/// Waves from this size on are walked in the order of their rows: their columns are then read forward.
+const WIDE: usize = 64;
+
+/// Puts rows, each of which is there once, in order: over a set of bits where they stand close together.
+fn in_row_order(rows: &mut Vec<u32>, words: &mut Vec<u64>) {
+    let (Some(first), Some(last)) = (rows.iter().min().copied(), rows.iter().max().copied()) else { return };
+    let base = first / 64;
+    let span = (last / 64 - base) as usize + 1;
+    if span > rows.len() * 8 {
+        return rows.sort_unstable();
+    }
+    words.clear();
+    words.resize(span, 0);
+    rows.iter().for_each(|row| words[(row / 64 - base) as usize] |= 1 << (row % 64));
+    rows.clear();
+    for (word, place) in words.iter().zip(base..) {
+        let mut left = *word;
+        while left != 0 {
+            rows.push(place * 64 + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+}
+
 impl Run {
     /// Walks until nothing moves, the world must grow, or `limit` rows were looked at.
     pub(crate) fn walk(&mut self, world: &mut World<'_, '_>, limit: &mut u32) -> Walk {
@@ -98,6 +122,9 @@ impl Run {
         let score = std::sync::Arc::clone(&block.score);
         while !block.due.is_empty() && *limit > 0 && self.halting.is_none() {
             std::mem::swap(&mut wave, &mut block.due);
+            if wave.len() >= WIDE {
+                in_row_order(&mut wave, &mut self.scratch.words);
+            }
             *limit = limit.saturating_sub(wave.len() as u32);
             let busy = Marks::GATED.and(Marks::IN_PROCESS).and(Marks::COMPOSITE);
             let ahead = self.ahead;
@@ -338,4 +365,24 @@ fn fit_results(block: &Block, spec: &NodeSpec, results: &mut [Value]) -> Played 
 /// Whether the value lives in the Artifact Store because it is large.
 pub(crate) fn is_spilled(value: &Value) -> bool {
     matches!(value, Value::Artifact(artifact) if artifact.media_type == SPILLED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_row_order;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_are_put_in_order(mut rows in prop::collection::hash_set(0u32..5_000, 0..300), far in any::<bool>()) {
+            if far {
+                rows.insert(u32::MAX);
+            }
+            let mut rows: Vec<u32> = rows.into_iter().collect();
+            let mut expected = rows.clone();
+            expected.sort_unstable();
+            in_row_order(&mut rows, &mut Vec::new());
+            prop_assert_eq!(rows, expected);
+        }
+    }
 }
