@@ -67,6 +67,13 @@ impl Remaining {
         self.0 & !Self::BLOCKED == 0
     }
 
+    /// Takes one wait away if `wait`, without a branch, and says whether it was the last.
+    #[inline]
+    pub fn step_if(&mut self, wait: bool) -> bool {
+        self.0 -= u32::from(wait);
+        wait & (self.0 & !Self::BLOCKED == 0)
+    }
+
     /// Whether nothing is waited for any more.
     #[inline]
     pub fn is_due(self) -> bool {

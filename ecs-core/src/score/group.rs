@@ -41,6 +41,17 @@ impl Group {
         }
         None
     }
+
+    /// Learns, if `member`, of a member that gave something; says whether that decides the group. The same as
+    /// [`learn`](Self::learn), without branches: where members of many groups end in one wave, which of them decide is
+    /// a guess that a processor gets wrong.
+    #[inline]
+    pub fn learn_given(&mut self, member: bool) -> bool {
+        let decided = member & (self.need == 1);
+        self.need -= u16::from(member & (self.need != 0));
+        self.spare = if decided { 0 } else { self.spare };
+        decided
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +75,16 @@ mod tests {
                 JoinKind::AnyOf | JoinKind::FirstOf => 1,
             };
             prop_assert_eq!(decisions, [count >= need]);
+        }
+
+        /// Without branches it comes to the same.
+        #[test]
+        fn branches_make_no_difference(need in 0u16..4, spare in 0u16..4, member in any::<bool>()) {
+            let mut plain = Group { need, spare: if need == 0 { 0 } else { spare } };
+            let mut quick = plain;
+            let decided = member && plain.learn(true) == Some(true);
+            prop_assert_eq!(quick.learn_given(member), decided);
+            prop_assert_eq!(quick, plain);
         }
     }
 }

@@ -153,6 +153,13 @@ impl Topology {
         &self.succ[self.succ_off[row] as usize..self.succ_off[row + 1] as usize]
     }
 
+    /// Consumers of `count` rows that follow each other, row by row.
+    #[inline]
+    pub fn succ_of(&self, first: u32, count: u32) -> &[Edge] {
+        let first = first as usize;
+        &self.succ[self.succ_off[first] as usize..self.succ_off[first + count as usize] as usize]
+    }
+
     /// Producers of a row.
     #[inline]
     pub fn pred(&self, row: u32) -> &[u32] {

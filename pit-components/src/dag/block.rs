@@ -126,28 +126,35 @@ impl Block {
     }
 
     /// Rows finished without outputs: the short way for rows without marks. `rows` must be running.
+    ///
+    /// Rows that follow each other are taken as one stretch of edges, and nothing branches on an edge: how it waits,
+    /// and whether its consumer is due now, are guesses that a processor gets wrong.
     pub fn finish_plain(&mut self, columns: &mut Columns<'_>, rows: &[u32]) {
         let base = self.base as usize;
         let end = base + self.rows() as usize;
         let status = &mut columns.status[base..end];
         let remaining = &mut columns.remaining[base..end];
-        let topology = &self.score.topology;
-        for row in rows {
-            status[*row as usize] = Status::Done;
-            for edge in topology.succ(*row) {
+        let (groups, due) = (self.groups.as_mut_slice(), &mut self.due);
+        for stretch in rows.chunk_by(|row, next| row + 1 == *next) {
+            let Some(first) = stretch.first() else { continue };
+            let count = stretch.len() as u32;
+            status[*first as usize..(first + count) as usize].fill(Status::Done);
+            let edges = self.score.topology.succ_of(*first, count);
+            let mut tell = |consumer: u32, wait: bool| {
+                // Written in any case, and kept if it is due.
+                let kept = due.len() + usize::from(remaining[consumer as usize].step_if(wait));
+                due.push(consumer);
+                due.truncate(kept);
+            };
+            if groups.is_empty() {
+                // Hard and soft edges alike: the producer has given what it has. Joins count for themselves.
+                edges.iter().for_each(|edge| tell(edge.row(), edge.waits()));
+                continue;
+            }
+            for edge in edges {
                 let consumer = edge.row();
-                if !edge.waits() {
-                    // An optional edge waits for nothing, and a group that is decided has been counted.
-                    let group =
-                        if edge.mode() == EdgeMode::Group { self.groups.get_mut(consumer as usize) } else { None };
-                    if group.is_none_or(|group| group.learn(true).is_none()) {
-                        continue;
-                    }
-                }
-                // Hard and soft edges alike: the producer has given what it has.
-                if remaining[consumer as usize].step() {
-                    self.due.push(consumer);
-                }
+                let decided = groups[consumer as usize].learn_given(edge.mode() == EdgeMode::Group);
+                tell(consumer, edge.waits() | decided);
             }
         }
         self.open -= rows.len() as u32;
